@@ -1,0 +1,47 @@
+"""The command line: one parser, each command in a module that is imported when it is called.
+
+A command's module has ``configure(parser)``, which declares its options, and ``run(arguments)``, which returns
+the exit status.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from mt5canary import __version__
+from mt5canary.errors import UsageProblem
+
+COMMANDS = {
+    "serve": ("mt5canary.gateway.command", "run the gateway beside a terminal, real or simulated"),
+}
+"""Each command with the module that carries it out and its line in --help."""
+
+USAGE_STATUS = 4
+"""The exit status for input that cannot be used, as pytest has it."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(
+        prog="mt5canary", description="one tiny real order, proven line by line", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"mt5canary {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (module, summary) in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        if words[:1] == [name]:
+            importlib.import_module(module).configure(command)
+    arguments = parser.parse_args(words)
+    try:
+        return int(importlib.import_module(COMMANDS[arguments.command][0]).run(arguments))
+    except UsageProblem as problem:
+        print(f"mt5canary {arguments.command}: {problem}", file=sys.stderr)
+        return USAGE_STATUS
+
+
+if __name__ == "__main__":
+    sys.exit(main())
