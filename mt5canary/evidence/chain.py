@@ -1,0 +1,110 @@
+"""The chain: one append-only file of records, each bound to the stored bytes of the one before.
+
+A line is a JSON object that starts with ``"prev"``, the SHA-256 of the line before it (newline included), and
+``"seq"``, its number; so the chain is checked without a JSON parser, and nothing is ever serialised again to be
+hashed. The first record is bound to 64 zeros. A chain alone does not show a cut tail or a rewritten whole: that
+is what the seal, the manifest and the attestation are for.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mt5canary.errors import Finding
+
+FIRST = "0" * 64
+_PREFIX_LENGTH = len('{"prev":"') + 64
+
+
+class Chain:
+    """The writing end of a chain. Each record is handed to the kernel before ``append`` returns."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+        self._lock = threading.Lock()
+        self.head = FIRST
+        self.count = 0
+
+    def append(self, kind: str, body: dict[str, Any] | msgspec.Struct, *, durable: bool = False) -> int:
+        """Write one record and return its number; ``durable`` waits until it is on the disk."""
+        encoded = msgspec.json.encode(body)
+        with self._lock:
+            sequence = self.count
+            stamp = f'"at":{time.time_ns()},"monotonic":{time.monotonic_ns()},"kind":"{kind}"'
+            separator = b"," if len(encoded) > 2 else b""
+            line = f'{{"prev":"{self.head}","seq":{sequence},{stamp}'.encode() + separator + encoded[1:] + b"\n"
+            self._write(line)
+            if durable:
+                os.fsync(self._file)
+            self.head = hashlib.sha256(line).hexdigest()
+            self.count = sequence + 1
+        return sequence
+
+    def _write(self, line: bytes) -> None:
+        view = memoryview(line)
+        while view:
+            view = view[os.write(self._file, view) :]
+
+    def close(self) -> None:
+        """Bring everything to the disk and close the file; a second call does nothing."""
+        if self._file >= 0:
+            os.fsync(self._file)
+            os.close(self._file)
+            self._file = -1
+
+
+class BrokenChain(Finding):
+    """The stored bytes are not one whole chain; the text names the first line that is not."""
+
+
+def lines(path: Path) -> Iterator[bytes]:
+    """The chain's lines with every link checked; raises BrokenChain at the first that does not hold."""
+    expected = FIRST
+    with path.open("rb") as file:
+        for number, line in enumerate(file):
+            if not line.endswith(b"\n"):
+                raise BrokenChain(f"{path.name}: record {number} is cut off: its line has no end")
+            if line[:9] != b'{"prev":"' or line[9:_PREFIX_LENGTH] != expected.encode():
+                raise BrokenChain(f"{path.name}: record {number} does not follow the record before it")
+            if not line[_PREFIX_LENGTH:].startswith(f'","seq":{number},'.encode()):
+                raise BrokenChain(f"{path.name}: record {number} carries another number")
+            expected = hashlib.sha256(line).hexdigest()
+            yield line
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The chain's records, checked and parsed."""
+    return [json.loads(line) for line in lines(path)]
+
+
+def head(path: Path) -> tuple[int, str]:
+    """How many records the file holds and the hash of its last line, every link checked."""
+    count, last = 0, FIRST
+    for line in lines(path):
+        count, last = count + 1, hashlib.sha256(line).hexdigest()
+    return count, last
+
+
+def raw(record: dict[str, Any], field: str) -> bytes | None:
+    """The bytes of a frame as it was on the wire, from a record's field; None where there was none."""
+    value = record.get(field)
+    return None if value is None else base64.b64decode(value)
+
+
+def utc(nanoseconds: int) -> str:
+    """A wall-clock time in nanoseconds since 1970 as RFC 3339 in UTC, to the microsecond."""
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,229 @@
+"""One TCP connection to one gateway, watched through the socket's monitor.
+
+``zmq_connect`` returns at once and says nothing; what counts is the monitor's ``CONNECTED`` and
+``HANDSHAKE_SUCCEEDED``. A connection is used until its first failure and never reconnects by itself, so every
+reply belongs to the one pair of addresses recorded here. The options keep a closed socket from delivering its
+request later (measured in docs/at-most-once.md).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket as sockets
+import struct
+import sys
+import time
+from collections.abc import Iterator
+
+import zmq
+from msgspec import Struct
+
+from mt5canary.errors import LinkFinding
+from mt5canary.wire.frames import REPLY_LIMIT
+
+CONNECT_SECONDS = 3.0
+"""How long the TCP connection and the ZMTP handshake may take together."""
+
+GIVE_UP_MILLISECONDS = 5_000
+"""How long the kernel may go on trying to deliver what was sent (TCP_MAXRT)."""
+
+
+class ConnectFinding(LinkFinding):
+    """The TCP connection or the ZMTP handshake did not complete."""
+
+
+class SocketEvent(Struct, frozen=True, kw_only=True):
+    """One event of the socket's monitor, with its monotonic time in nanoseconds."""
+
+    name: str
+    value: int
+    at_ns: int
+
+
+class RoundTripEstimate(Struct, frozen=True, kw_only=True):
+    """The kernel's own figures for a TCP connection (Linux ``struct tcp_info``), microseconds."""
+
+    rtt_us: int
+    minimum_rtt_us: int
+    retransmissions: int
+
+
+class Ends(Struct, frozen=True, kw_only=True):
+    """Both ends of an established connection and how long it took, in milliseconds."""
+
+    local: str
+    peer: str
+    connected_ms: float
+    handshake_ms: float
+    kernel: RoundTripEstimate | None
+
+
+_NAMES = {
+    int(event): event.name.removeprefix("EVENT_")
+    for event in zmq.Event
+    if event.name and event.name.startswith(("EVENT_", "CONNECT", "HANDSHAKE", "CLOSE", "DISCONNECT", "MONITOR"))
+}
+
+
+class CurveKeys(Struct, frozen=True, kw_only=True):
+    """The pinned public key of the gateway and this client's own pair, in Z85."""
+
+    server: bytes
+    client: bytes
+    client_secret: bytes
+
+    def __repr__(self) -> str:
+        return f"CurveKeys(server={self.server!r}, client={self.client!r})"
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """Where a gateway is and how to get there."""
+
+    url: str
+    source: str | None = None
+    curve: CurveKeys | None = None
+
+
+class Connection:
+    """A REQ socket with its monitor, from ``open`` to ``close``."""
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], route: Route) -> None:
+        self.url = route.url
+        self._socket = context.socket(zmq.REQ)
+        for option, value in (
+            (zmq.LINGER, 0),
+            (zmq.IMMEDIATE, 1),
+            (zmq.REQ_CORRELATE, 1),
+            (zmq.REQ_RELAXED, 1),
+            (zmq.RECONNECT_IVL, -1),
+            (zmq.CONNECT_TIMEOUT, int(CONNECT_SECONDS * 1000)),
+            (zmq.HANDSHAKE_IVL, int(CONNECT_SECONDS * 1000)),
+            (zmq.TCP_MAXRT, GIVE_UP_MILLISECONDS),
+            (zmq.MAXMSGSIZE, REPLY_LIMIT),
+        ):
+            self._socket.setsockopt(option, value)
+        if route.curve is not None:
+            self._socket.setsockopt(zmq.CURVE_SERVERKEY, route.curve.server)
+            self._socket.setsockopt(zmq.CURVE_PUBLICKEY, route.curve.client)
+            self._socket.setsockopt(zmq.CURVE_SECRETKEY, route.curve.client_secret)
+        self._monitor = self._socket.get_monitor_socket()
+        self._source = route.source
+        self._receive_timeout = -2
+        self._descriptor = -1
+        self.events: list[SocketEvent] = []
+        self.ends: Ends | None = None
+
+    def open(self) -> Ends:
+        """Connect and complete the handshake, or raise ConnectFinding saying how far it came."""
+        started = time.monotonic_ns()
+        host_and_port = self.url.removeprefix("tcp://")
+        self._socket.connect(f"tcp://{self._source}:0;{host_and_port}" if self._source else self.url)
+        connected_ns = 0
+        for event in self._events_until(started + int(CONNECT_SECONDS * 1e9)):
+            if event.name == "CONNECTED":
+                connected_ns, self._descriptor = event.at_ns, event.value
+            elif event.name == "HANDSHAKE_SUCCEEDED":
+                local, peer, kernel = self._addresses()
+                self.ends = Ends(
+                    local=local,
+                    peer=peer,
+                    connected_ms=(connected_ns - started) / 1e6,
+                    handshake_ms=(event.at_ns - started) / 1e6,
+                    kernel=kernel,
+                )
+                return self.ends
+            elif event.name in ("CLOSED", "DISCONNECTED") or event.name.startswith("HANDSHAKE_FAILED"):
+                break
+        raise ConnectFinding(self._how_far(connected_ns > 0, (time.monotonic_ns() - started) / 1e9))
+
+    def _how_far(self, connected: bool, seconds: float) -> str:
+        seen = ", ".join(event.name for event in self.events) or "nothing"
+        if not connected:
+            return (
+                f"no TCP connection to {self.url} within {seconds:.1f} s (the socket's monitor saw: {seen}); "
+                "check that the gateway runs and that its port is open on the way there"
+            )
+        return (
+            f"{self.url} accepts TCP but the ZMTP handshake did not complete within {seconds:.1f} s (the socket's "
+            f"monitor saw: {seen}); what listens there is no ZeroMQ REP socket, or it wants another CURVE key"
+        )
+
+    def _events_until(self, deadline_ns: int) -> Iterator[SocketEvent]:
+        while (left := (deadline_ns - time.monotonic_ns()) // 1_000_000) > 0:
+            if self._monitor.poll(left):
+                yield self._next_event()
+
+    def _next_event(self) -> SocketEvent:
+        # pyzmq's own parser wraps the value in a flag type, which turns a descriptor into event names
+        kind, value = struct.unpack("=Hi", self._monitor.recv_multipart()[0])
+        event = SocketEvent(name=_NAMES.get(kind, str(kind)), value=value, at_ns=time.monotonic_ns())
+        self.events.append(event)
+        return event
+
+    def drain_events(self) -> list[SocketEvent]:
+        """The monitor's events so far, those not read yet included."""
+        while self._monitor.poll(0):
+            self._next_event()
+        return self.events
+
+    def send(self, frame: bytes) -> None:
+        """Hand a frame to the established connection; raises LinkFinding where there is none."""
+        try:
+            self._socket.send(frame, zmq.DONTWAIT)
+        except zmq.Again:
+            raise LinkFinding(f"the connection to {self.url} is gone; nothing was sent") from None
+
+    def receive(self, timeout_ms: int) -> bytes | None:
+        """The reply's one frame, or None when none came in time; raises LinkFinding for several frames."""
+        if timeout_ms != self._receive_timeout:
+            self._socket.setsockopt(zmq.RCVTIMEO, timeout_ms)
+            self._receive_timeout = timeout_ms
+        try:
+            frame = self._socket.recv()
+        except zmq.Again:
+            return None
+        if self._socket.getsockopt(zmq.RCVMORE):
+            raise LinkFinding(f"the reply from {self.url} has several frames; a reply is one")
+        return frame
+
+    def kernel_estimate(self) -> RoundTripEstimate | None:
+        """The kernel's round-trip figures as they are now; None where they cannot be read."""
+        if self.ends is None:
+            return None
+        local, peer, kernel = self._addresses()
+        return kernel if (local, peer) == (self.ends.local, self.ends.peer) else None
+
+    def _addresses(self) -> tuple[str, str, RoundTripEstimate | None]:
+        # The duplicate lives for these lines only: held longer, it would keep a closed connection delivering
+        try:
+            duplicate = sockets.socket(fileno=os.dup(self._descriptor))
+        except OSError:
+            return "unknown", "unknown", None
+        with duplicate, contextlib.suppress(OSError):
+            local, peer = duplicate.getsockname(), duplicate.getpeername()
+            return _text(local), _text(peer), _tcp_info(duplicate)
+        return "unknown", "unknown", None
+
+    def close(self) -> None:
+        """Drop the connection; what was not sent never will be."""
+        self._socket.disable_monitor()
+        self._monitor.close(0)
+        self._socket.close(0)
+
+
+def _text(address: tuple[str, int]) -> str:
+    host, port = address[0], address[1]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _tcp_info(connection: sockets.socket) -> RoundTripEstimate | None:
+    if not sys.platform.startswith("linux"):
+        return None
+    info = connection.getsockopt(sockets.IPPROTO_TCP, sockets.TCP_INFO, 256)
+    if len(info) < 152:
+        return None
+    rtt, retransmissions = struct.unpack_from("=I", info, 68)[0], struct.unpack_from("=I", info, 100)[0]
+    return RoundTripEstimate(
+        rtt_us=rtt, minimum_rtt_us=struct.unpack_from("=I", info, 148)[0], retransmissions=retransmissions
+    )

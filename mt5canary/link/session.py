@@ -1,0 +1,380 @@
+"""The live session: typed requests and replies over one gateway, every exchange recorded.
+
+``ReadSession`` can only send what cannot change anything. ``ClosingSession`` can also reduce: close, halt, hold
+a lease. ``TradingSession`` can open. What a session cannot do it has no method for, and its one sending function
+checks the action against the class's own list.
+
+A failed exchange costs the socket: the next request goes over a fresh connection, and nothing is ever sent twice.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, Self, TypeVar
+
+import msgspec
+import zmq
+from msgspec import UNSET, Struct, UnsetType
+
+from mt5canary.errors import Finding, LinkFinding
+from mt5canary.link.connection import Connection, Ends, Route, RoundTripEstimate
+from mt5canary.wire import frames, replies, requests
+from mt5canary.wire.requests import REQUESTS, SIGNED_ACTIONS, Request
+from mt5canary.wire.signature import sign
+
+TIMEOUTS_MS = {"OPEN": 15_000, "CLOSE": 15_000, "CLOSE_ALL": 60_000}
+"""How long a reply may take, where it is not a read's time-out."""
+
+READ_TIMEOUT_MS = 5_000
+
+R = TypeVar("R", bound=replies.Reply)
+
+
+class Exchange(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One request and its reply as they were on the wire, with both monotonic times in nanoseconds."""
+
+    action: str
+    uuid: str
+    connection: int
+    request: bytes
+    sent_wall: int
+    sent: int
+    received: int | None = None
+    reply: bytes | None = None
+    failure: str | None = None
+
+    @property
+    def round_trip_ms(self) -> float | None:
+        """From the request's last instant here to the reply's first, in milliseconds."""
+        return None if self.received is None else (self.received - self.sent) / 1e6
+
+
+class Timeout(LinkFinding):
+    """No reply came in time; whether the gateway acted is unknown."""
+
+
+class Unreadable(LinkFinding):
+    """What came is not a reply to this request; whether the gateway acted is unknown."""
+
+
+class Refused(Finding):
+    """The gateway answered and said no."""
+
+    def __init__(self, text: str, reply: replies.Reply) -> None:
+        super().__init__(text)
+        self.reply = reply
+
+
+Recorder = Callable[[str, Struct], object]
+"""Where exchanges and connections go: called with the record's kind and its body."""
+
+
+class Connected(Struct, frozen=True, kw_only=True):
+    """The record of a new connection."""
+
+    connection: int
+    url: str
+    ends: Ends
+
+
+class Signer:
+    """Signs the actions that change something, for one account, in the gateway's clock."""
+
+    def __init__(self, secret: bytes, server: str, login: int, clock_offset: timedelta = timedelta()) -> None:
+        self._secret = secret
+        self._server = server
+        self._login = login
+        self.clock_offset = clock_offset
+
+    def __repr__(self) -> str:
+        return f"Signer(server={self._server!r}, login={self._login})"
+
+    def __call__(self, request: Request) -> str:
+        """The risk signature of a request, as of now."""
+        return sign(self._secret, request, self._server, self._login, datetime.now(UTC) + self.clock_offset)
+
+
+class ReadSession:
+    """A session that can only ask."""
+
+    actions: ClassVar[frozenset[str]] = frozenset(REQUESTS) - SIGNED_ACTIONS
+
+    def __init__(self, route: Route, record: Recorder) -> None:
+        self.route = route
+        self._record = record
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._connection: Connection | None = None
+        self.connections: list[Connected] = []
+        self.last: Exchange | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Drop the connection and everything unsent."""
+        self._drop()
+        self._context.destroy(linger=0)
+
+    def connect(self) -> Ends:
+        """Make a fresh connection and return both its ends; raises ConnectFinding."""
+        self._drop()
+        self._connection = Connection(self._context, self.route)
+        try:
+            ends = self._connection.open()
+        except LinkFinding:
+            self._drop()
+            raise
+        connected = Connected(connection=len(self.connections), url=self.route.url, ends=ends)
+        self.connections.append(connected)
+        self._record("connection", connected)
+        return ends
+
+    def kernel_estimate(self) -> RoundTripEstimate | None:
+        """The kernel's round-trip figures of the present connection; None where there are none."""
+        return None if self._connection is None else self._connection.kernel_estimate()
+
+    def socket_events(self) -> list[str]:
+        """The names of the present connection's monitor events so far."""
+        return [] if self._connection is None else [event.name for event in self._connection.drain_events()]
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def exchange(self, request: Request, timeout_ms: int | None = None) -> Exchange:
+        """Send one request and wait for one reply, whatever it says; the record is made in every case.
+
+        Raises LinkFinding only where no connection could be made, so that nothing was sent.
+        """
+        action = str(request.__struct_config__.tag)
+        if action not in self.actions:
+            raise AssertionError(f"{type(self).__name__} cannot send {action}")
+        if self._connection is None:
+            self.connect()
+        assert self._connection is not None
+        frame = frames.encode(request)
+        limit = timeout_ms if timeout_ms is not None else TIMEOUTS_MS.get(action, READ_TIMEOUT_MS)
+        received, reply, failure = None, None, None
+        sent_wall, sent = time.time_ns(), time.monotonic_ns()
+        try:
+            self._connection.send(frame)
+            reply = self._connection.receive(limit)
+            received = time.monotonic_ns()
+            if reply is None:
+                received, failure = None, f"no reply within {limit / 1000:g} s"
+        except LinkFinding as finding:
+            failure = str(finding)
+        exchange = Exchange(
+            action=action,
+            uuid=request.uuid,
+            connection=len(self.connections) - 1,
+            request=frame,
+            sent_wall=sent_wall,
+            sent=sent,
+            received=received,
+            reply=reply,
+            failure=failure,
+        )
+        if failure is not None:
+            self._drop()
+        self._record("exchange", exchange)
+        self.last = exchange
+        return exchange
+
+    def _ask(self, request: Request, kind: type[R], timeout_ms: int | None = None) -> R:
+        exchange = self.exchange(request, timeout_ms)
+        try:
+            return understand(exchange, request.nonce, kind)
+        except Unreadable:
+            self._drop()
+            raise
+
+    def hello(self) -> replies.HelloReply:
+        """Ask who is there."""
+        return self._ask(requests.Hello(uuid=new_uuid(), timestamp=now(), nonce=new_nonce()), replies.HelloReply)
+
+    def ping(self, timeout_ms: int | None = None) -> replies.PingReply:
+        """Ask for a sign of life and the gateway's clock."""
+        request = requests.Ping(uuid=new_uuid(), timestamp=now(), nonce=new_nonce())
+        return self._ask(request, replies.PingReply, timeout_ms)
+
+    def account(self) -> replies.AccountReply:
+        """Ask for the account's money."""
+        return self._ask(requests.GetAccount(**envelope()), replies.AccountReply)
+
+    def symbol(self, symbol: str) -> replies.SymbolSpecification:
+        """Ask for a symbol's specification."""
+        return self._ask(requests.GetSymbol(**envelope(), symbol=symbol), replies.SymbolReply).spec
+
+    def tick(self, symbol: str) -> replies.Tick:
+        """Ask for a symbol's latest quote."""
+        return self._ask(requests.GetTick(**envelope(), symbol=symbol), replies.TickReply).tick
+
+    def check(self, order: OrderFields) -> replies.CheckReply:
+        """Ask what the terminal would say to an order; raises Refused with the retcode where it says no."""
+        return self._ask(requests.CheckOrder(**envelope(), **msgspec.structs.asdict(order)), replies.CheckReply)
+
+    def positions(self, symbol: str | None = None) -> list[replies.Position]:
+        """Ask for the open positions, page by page."""
+        found: list[replies.Position] = []
+        after: int | UnsetType = UNSET
+        while True:
+            request = requests.GetPositions(**envelope(), symbol=UNSET if symbol is None else symbol, after=after)
+            page = self._ask(request, replies.PositionsReply)
+            found += page.positions
+            if not page.more or page.after is None:
+                return found
+            after = page.after
+
+    def deals(self, **selection: int) -> list[replies.Deal]:
+        """Ask the broker's history for deals (``order``, ``position``, or ``from_msc`` and ``to_msc``)."""
+        found: list[replies.Deal] = []
+        while True:
+            page = self._ask(requests.GetDeals(**envelope(), **selection), replies.DealsReply)
+            found += page.deals
+            if not page.more or page.after is None:
+                return found
+            selection["after"] = page.after
+
+    def orders(self, **selection: int) -> list[replies.Order]:
+        """Ask for orders, active and historical (``ticket``, ``position``, or ``from_msc`` and ``to_msc``)."""
+        found: list[replies.Order] = []
+        while True:
+            page = self._ask(requests.GetOrders(**envelope(), **selection), replies.OrdersReply)
+            found += page.orders
+            if not page.more or page.after is None:
+                return found
+            selection["after"] = page.after
+
+    def find_request(self, request_uuid: str) -> replies.FindReply:
+        """Ask what became of an earlier request."""
+        return self._ask(requests.FindRequest(**envelope(), request_uuid=request_uuid), replies.FindReply)
+
+
+class OrderFields(Struct, frozen=True, kw_only=True):
+    """A market order's fields as the wire carries them."""
+
+    symbol: str
+    type: requests.Side
+    volume: float
+    price: float = 0.0
+    sl: float = 0.0
+    tp: float = 0.0
+    deviation: int = 20
+    comment: str = ""
+    magic: int = 0
+
+
+class ClosingSession(ReadSession):
+    """A session that can also reduce what is at risk, and nothing else."""
+
+    actions: ClassVar[frozenset[str]] = ReadSession.actions | {"CLOSE", "CLOSE_ALL", "HALT", "LEASE"}
+
+    def __init__(self, route: Route, record: Recorder, signer: Signer) -> None:
+        super().__init__(route, record)
+        self.signer = signer
+
+    def _signed(self, request: Request) -> Request:
+        return msgspec.structs.replace(request, risk_signature=self.signer(request))
+
+    def close_position(self, ticket: int) -> replies.CloseReply:
+        """Close one position, all of it."""
+        return self._ask(self._signed(requests.Close(**envelope(), ticket=ticket)), replies.CloseReply)
+
+    def close_all(self, magic: int, reason: str) -> replies.CloseAllReply:
+        """Close every position of a magic number; a refusal that carries both lists is a reply too."""
+        request = self._signed(requests.CloseAll(**envelope(), magic=magic, reason=reason))
+        try:
+            return self._ask(request, replies.CloseAllReply)
+        except Refused:
+            assert self.last is not None
+            assert self.last.reply is not None
+            try:
+                return msgspec.convert(frames.parse(self.last.reply), replies.CloseAllReply)
+            except msgspec.ValidationError:
+                pass
+            raise
+
+    def halt(self, reason: str) -> replies.HaltReply:
+        """Make the gateway refuse every order from now on."""
+        return self._ask(self._signed(requests.Halt(**envelope(), reason=reason)), replies.HaltReply)
+
+    def lease(self, magic: int, seconds: int) -> replies.LeaseReply:
+        """Renew the dead man's switch of a magic number; 0 seconds gives it up."""
+        request = self._signed(requests.Lease(**envelope(), magic=magic, seconds=seconds))
+        return self._ask(request, replies.LeaseReply)
+
+
+class TradingSession(ClosingSession):
+    """A session that can open; made only in a live run whose criteria up to X5 passed."""
+
+    actions: ClassVar[frozenset[str]] = frozenset(REQUESTS)
+
+    def resume(self, reason: str) -> replies.HaltReply:
+        """Lift a halt."""
+        return self._ask(self._signed(requests.Resume(**envelope(), reason=reason)), replies.HaltReply)
+
+    def open(self, order: OrderFields, request_uuid: str) -> Exchange:
+        """Send one market order and return the exchange as it was; ``understand`` reads it."""
+        request = requests.Open(uuid=request_uuid, timestamp=now(), **msgspec.structs.asdict(order))
+        return self.exchange(self._signed(request))
+
+
+def envelope() -> dict[str, Any]:
+    """What every request carries, made new."""
+    return {"uuid": new_uuid(), "timestamp": now()}
+
+
+def new_uuid() -> str:
+    """A UUID version 4 in canonical form."""
+    return str(uuid.uuid4())
+
+
+def new_nonce() -> str:
+    """16 random bytes in hex."""
+    return os.urandom(16).hex()
+
+
+def now() -> str:
+    """This host's clock as RFC 3339 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def understand(exchange: Exchange, nonce: str | UnsetType, kind: type[R]) -> R:
+    """Read an exchange's reply as a success of its action.
+
+    Raises Timeout where none came, Unreadable where it is no reply to this request, Refused where it says no.
+    """
+    at = f"{exchange.action} {exchange.uuid}"
+    if exchange.reply is None:
+        raise Timeout(f"{at}: {exchange.failure or 'no reply'}")
+    try:
+        members = frames.parse(exchange.reply)
+        plain = msgspec.convert(members, replies.Reply)
+    except (frames.FrameError, msgspec.ValidationError) as error:
+        raise Unreadable(f"{at}: the reply is not one of the protocol: {error}; {_glimpse(exchange.reply)}") from None
+    if plain.uuid != exchange.uuid:
+        raise Unreadable(f"{at}: the reply answers another request, uuid {plain.uuid!r}")
+    if nonce is not UNSET and plain.is_success and plain.nonce not in (nonce, None):
+        raise Unreadable(f"{at}: the reply repeats another nonce, {plain.nonce!r} instead of {nonce!r}")
+    if not plain.is_success:
+        code = plain.error_code or "no error_code"
+        retcode = "" if plain.retcode is None else f", retcode {plain.retcode}"
+        raise Refused(f"{exchange.action}: the gateway answered {plain.status} {code}{retcode}: {plain.error_msg}", plain)
+    try:
+        return msgspec.convert(members, kind)
+    except msgspec.ValidationError as error:
+        raise Unreadable(f"{at}: the reply says {plain.status} but lacks what that needs: {error}") from None
+
+
+def _glimpse(reply: bytes) -> str:
+    shown = reply[:64].decode("ascii", "backslashreplace")
+    return f"{len(reply)} bytes, first {shown!r}"

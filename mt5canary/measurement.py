@@ -1,0 +1,131 @@
+"""A measurement: a named value with a unit, a limit, its samples and an outcome.
+
+A value without samples, a missing value and NaN are ``UNPROVEN`` whatever the limit: absence is not success. A
+value that breaks its limit is ``FAIL``. Nothing here has a default that looks like a value.
+"""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from enum import StrEnum
+
+from msgspec import Struct
+
+Value = str | int | float | bool | None
+
+
+class Outcome(StrEnum):
+    """The outcome of a measurement or a criterion; of a measurement never BLOCKED."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    UNPROVEN = "UNPROVEN"
+    BLOCKED = "BLOCKED"
+
+
+class Measurement(Struct, frozen=True, kw_only=True):
+    """One value held against one limit; ``limit`` is its text for people."""
+
+    name: str
+    value: Value
+    unit: str
+    limit: str
+    samples: int
+    outcome: Outcome
+
+
+def worst(outcomes: list[Outcome]) -> Outcome:
+    """The outcome of a whole: FAIL if any failed, else UNPROVEN if any is not a PASS or there is none, else PASS."""
+    if Outcome.FAIL in outcomes:
+        return Outcome.FAIL
+    if not outcomes or any(outcome is not Outcome.PASS for outcome in outcomes):
+        return Outcome.UNPROVEN
+    return Outcome.PASS
+
+
+def _measured(
+    name: str, value: object, holds: bool, limit: str, unit: str, samples: int, unproven: bool = False
+) -> Measurement:
+    plain: Value = float(value) if isinstance(value, Decimal) else value  # type: ignore[assignment]
+    missing = plain is None or samples < 1 or (isinstance(plain, float) and math.isnan(plain))
+    if missing or unproven:
+        outcome = Outcome.UNPROVEN
+    else:
+        outcome = Outcome.PASS if holds else Outcome.FAIL
+    if isinstance(plain, float) and not math.isfinite(plain):
+        plain = str(plain)
+    return Measurement(
+        name=name, value=None if samples < 1 else plain, unit=unit, limit=limit, samples=samples, outcome=outcome
+    )
+
+
+Number = int | float | Decimal | None
+
+
+def below(name: str, value: Number, limit: int | float | Decimal, unit: str = "", samples: int = 1) -> Measurement:
+    """The value must lie under the limit."""
+    return _measured(name, value, value is not None and value < limit, f"< {limit}", unit, samples)
+
+
+def at_most(name: str, value: Number, limit: int | float | Decimal, unit: str = "", samples: int = 1) -> Measurement:
+    """The value must not pass the limit."""
+    return _measured(name, value, value is not None and value <= limit, f"<= {limit}", unit, samples)
+
+
+def above(name: str, value: Number, limit: int | float | Decimal, unit: str = "", samples: int = 1) -> Measurement:
+    """The value must lie over the limit."""
+    return _measured(name, value, value is not None and value > limit, f"> {limit}", unit, samples)
+
+
+def at_least(name: str, value: Number, limit: int | float | Decimal, unit: str = "", samples: int = 1) -> Measurement:
+    """The value must reach the limit."""
+    return _measured(name, value, value is not None and value >= limit, f">= {limit}", unit, samples)
+
+
+def within(
+    name: str,
+    value: Number,
+    low: int | float | Decimal,
+    high: int | float | Decimal,
+    unit: str = "",
+    samples: int = 1,
+) -> Measurement:
+    """The value must lie between two limits, both included."""
+    holds = value is not None and low <= value <= high
+    return _measured(name, value, holds, f"in [{low}, {high}]", unit, samples)
+
+
+def equal(name: str, value: object, expected: object, unit: str = "", samples: int = 1) -> Measurement:
+    """The value must be the expected one."""
+    shown = str(value) if isinstance(value, StrEnum) else value
+    return _measured(name, shown, value == expected, f"= {expected}", unit, samples)
+
+
+def one_of(name: str, value: object, expected: tuple[object, ...], unit: str = "", samples: int = 1) -> Measurement:
+    """The value must be one of those expected."""
+    return _measured(name, value, value in expected, "one of " + ", ".join(map(str, expected)), unit, samples)
+
+
+def unproven(name: str, missing: str, unit: str = "") -> Measurement:
+    """A value that is not there; ``missing`` says what would show it."""
+    return Measurement(name=name, value=None, unit=unit, limit=missing, samples=0, outcome=Outcome.UNPROVEN)
+
+
+def judged(  # noqa: PLR0917 -- the columns of a measurement, in their order
+    name: str, value: object, outcome: Outcome, limit: str, unit: str = "", samples: int = 1
+) -> Measurement:
+    """A value whose limit is a rule of its own, such as a confidence bound; no samples is UNPROVEN all the same."""
+    return _measured(name, value, outcome is Outcome.PASS, limit, unit, samples, outcome is Outcome.UNPROVEN)
+
+
+def describe(measurement: Measurement) -> str:
+    """One line for people; a figure without samples reads ``unproven (n=0)``, never as a number."""
+    if measurement.samples < 1 or measurement.value is None:
+        return f"{measurement.name}: unproven (n={measurement.samples}), limit {measurement.limit}"
+    value = f"{measurement.value:.6g}" if isinstance(measurement.value, float) else str(measurement.value)
+    unit = f" {measurement.unit}" if measurement.unit else ""
+    return (
+        f"{measurement.name}: {value}{unit} (limit {measurement.limit}, n={measurement.samples})"
+        f" {measurement.outcome}"
+    )

@@ -1,0 +1,76 @@
+"""What a number of samples can claim, and no more.
+
+The share of round trips above a limit is a binomial proportion. "P99 is under the limit" is claimed only when
+the upper confidence bound of that share is under 1 %; it is refused only when the lower bound is over 1 %.
+Clopper and Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial",
+Biometrika 26 (1934): the bounds are exact, so they hold for any distribution of the latency itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from mt5canary.measurement import Outcome
+
+
+def quantile(sorted_values: Sequence[float], share: float) -> float | None:
+    """The smallest value that at least ``share`` of the values do not pass; None without values."""
+    if not sorted_values:
+        return None
+    rank = max(1, math.ceil(share * len(sorted_values)))
+    return sorted_values[rank - 1]
+
+
+def binomial_tail(successes: int, trials: int, probability: float) -> float:
+    """P(X <= successes) of a binomial, summed in logarithms."""
+    if probability <= 0.0 or successes >= trials:
+        return 1.0
+    if probability >= 1.0:
+        return 0.0
+    log_p, log_q = math.log(probability), math.log1p(-probability)
+    whole = math.lgamma(trials + 1)
+    terms = (
+        math.exp(whole - math.lgamma(k + 1) - math.lgamma(trials - k + 1) + k * log_p + (trials - k) * log_q)
+        for k in range(successes + 1)
+    )
+    return min(1.0, math.fsum(terms))
+
+
+def upper_bound(exceedances: int, trials: int, confidence: float) -> float:
+    """The one-sided upper bound of the share above the limit; 1.0 without samples."""
+    if trials == 0 or exceedances >= trials:
+        return 1.0
+    return _solve(lambda p: binomial_tail(exceedances, trials, p) > 1.0 - confidence)
+
+
+def lower_bound(exceedances: int, trials: int, confidence: float) -> float:
+    """The one-sided lower bound of the share above the limit; 0.0 without samples."""
+    if trials == 0 or exceedances == 0:
+        return 0.0
+    return _solve(lambda p: 1.0 - binomial_tail(exceedances - 1, trials, p) < 1.0 - confidence)
+
+
+def _solve(holds_below: Callable[[float], bool]) -> float:
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        if holds_below(middle):
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def claim_p99(exceedances: int, trials: int, confidence: float) -> Outcome:
+    """Whether "the 99th percentile is under the limit" is shown, refuted or open at this confidence."""
+    if trials and upper_bound(exceedances, trials, confidence) < 0.01:
+        return Outcome.PASS
+    if lower_bound(exceedances, trials, confidence) > 0.01:
+        return Outcome.FAIL
+    return Outcome.UNPROVEN
+
+
+def samples_for_p99(confidence: float) -> int:
+    """How many round trips, none above the limit, the claim needs: 299 at 95 %, 459 at 99 %."""
+    return math.floor(math.log(1.0 - confidence) / math.log(0.99)) + 1
