@@ -1,0 +1,170 @@
+"""One run: its folder, its chain, its logs, and what its criteria came to.
+
+The chain is the one record; the logs are views of its ``log`` records, written line by line as they happen, and
+``verdict.json`` is what its ``outcome`` and ``measurement`` records amount to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import secrets
+import sys
+import time
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from mt5canary import __version__
+from mt5canary.catalogue import Catalogue, Criterion
+from mt5canary.evidence.books import BOOKS, Entry, line
+from mt5canary.evidence.chain import Chain, utc
+from mt5canary.evidence.verdict import SCHEMA, CriterionResult, OrderFacts, Verdict, complete, decide
+from mt5canary.measurement import Measurement, Outcome
+
+CHAIN_NAME = "evidence.jsonl"
+DISTRIBUTIONS = ("pyzmq", "msgspec", "pydantic", "pytest", "pytest-html", "allure-pytest", "pytest-timeout")
+
+
+def new_run_id(now: datetime) -> str:
+    """A run's identifier: when it began, and six random hex digits."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+class Run:
+    """A run from its first record to its verdict."""
+
+    def __init__(self, reports: Path, mode: str, catalogue: Catalogue, *, task: str, target: str, rehearsal: bool) -> None:
+        started = datetime.now(UTC)
+        self.started_monotonic = time.monotonic()
+        self.id = new_run_id(started)
+        self.mode = mode
+        self.task = task
+        self.target = target
+        self.rehearsal = rehearsal
+        self.required: tuple[Criterion, ...] = catalogue.of_mode(mode)
+        self.folder = reports / self.id
+        self.folder.mkdir(parents=True)
+        self.chain = Chain(self.folder / CHAIN_NAME)
+        self._books = {book: (self.folder / name).open("a", encoding="utf-8") for book, name in BOOKS.items()}
+        self.results: dict[str, CriterionResult] = {}
+        self.order: OrderFacts | None = None
+        self.flat: bool | None = None
+        self.evidence_level = "E0"
+        self.started_at = utc(time.time_ns())
+        self._open_findings: dict[str, list[str]] = {}
+        self._open_measurements: dict[str, list[Measurement]] = {}
+        self.record("run", self._header())
+
+    @property
+    def title(self) -> str:
+        """The run's name for people; a rehearsal says so."""
+        prefix = "REHEARSAL: " if self.rehearsal else ""
+        return f"{prefix}canary {self.mode} run {self.id} of task {self.task} on {self.target}"
+
+    def _header(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "run": self.id,
+            "task": self.task,
+            "mode": self.mode,
+            "target": self.target,
+            "rehearsal": self.rehearsal,
+            "started_at": self.started_at,
+            "criteria": [criterion.id for criterion in self.required],
+            "environment": environment(),
+        }
+
+    def record(self, kind: str, body: dict[str, Any] | Struct, *, durable: bool = False) -> int:
+        """Append one record to the chain and return its number."""
+        return self.chain.append(kind, body, durable=durable)
+
+    def log(self, source: str, text: str, *, level: str = "INFO", books: tuple[str, ...] = ("verify",)) -> None:
+        """Write one line to one or more of the plan's logs; the line's record is in the chain first."""
+        entry = Entry(at_wall=time.time_ns(), level=level, source=source, text=text, books=books)
+        self.record("log", entry)
+        for book in books:
+            self._books[book].write(line(entry))
+            self._books[book].flush()
+
+    def measurement(self, criterion: str, measurement: Measurement) -> None:
+        """Record what a criterion measured."""
+        self.record("measurement", {"criterion": criterion, **msgspec.structs.asdict(measurement)})
+        self._open_measurements.setdefault(criterion, []).append(measurement)
+
+    def measurements(self, criterion: str) -> list[Measurement]:
+        """What a criterion has measured so far."""
+        return self._open_measurements.get(criterion, [])
+
+    def finding(self, criterion: str, text: str) -> None:
+        """Record a remark that a reader must see and that does not decide."""
+        self.record("finding", {"criterion": criterion, "text": text})
+        self._open_findings.setdefault(criterion, []).append(text)
+        self.log(criterion, f"finding: {text}", level="WARNING")
+
+    def outcome(self, criterion: Criterion, outcome: Outcome, reason: str) -> CriterionResult:
+        """Record what a criterion came to; a later, worse outcome of the same criterion replaces it."""
+        result = CriterionResult(
+            id=criterion.id,
+            stage=criterion.stage,
+            title=criterion.title,
+            outcome=outcome,
+            reason=reason,
+            measurements=list(self.measurements(criterion.id)),
+            findings=self._open_findings.get(criterion.id, []),
+        )
+        self.results[criterion.id] = result
+        self.record("outcome", {"criterion": criterion.id, "outcome": outcome, "reason": reason})
+        return result
+
+    def document(self, name: str, content: str) -> None:
+        """Write a document of the bundle and bind its digest into the chain."""
+        stored = content.encode("utf-8")
+        (self.folder / name).write_bytes(stored)
+        digest = hashlib.sha256(stored).hexdigest()
+        self.record("document", {"name": name, "sha256": digest, "bytes": len(stored)})
+
+    def verdict(self) -> Verdict:
+        """What the run comes to as things stand."""
+        results = complete(self.required, self.results)
+        verdict, decided_by = decide(results)
+        return Verdict(
+            schema=SCHEMA,
+            run=self.id,
+            task=self.task,
+            mode=self.mode,
+            target=self.target,
+            rehearsal=self.rehearsal,
+            verdict=verdict,
+            decided_by=decided_by,
+            evidence_level=self.evidence_level,
+            started_at=self.started_at,
+            ended_at=utc(time.time_ns()),
+            criteria=results,
+            order=self.order,
+            flat=self.flat,
+        )
+
+    def close(self) -> None:
+        """Bring the chain and the logs to the disk."""
+        self.chain.close()
+        for book in self._books.values():
+            book.close()
+
+
+def environment() -> dict[str, str]:
+    """What the run ran on: versions, host, process; nothing secret."""
+    return {
+        "mt5canary": __version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}",
+        "host": platform.node(),
+        "process": str(os.getpid()),
+        "command": " ".join(Path(word).name if number == 0 else word for number, word in enumerate(sys.argv)),
+        **{name: version(name) for name in DISTRIBUTIONS},
+    }
