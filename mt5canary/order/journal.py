@@ -1,0 +1,107 @@
+"""The intent journal: what this account's runs meant to send, on the disk before it left.
+
+One file of JSON lines for each (server, login, magic), each line synchronised before the next step is taken. A
+line that was cut off by a crash counts as not written. The first step of an intent is always INTENT; one whose
+last step is not final is open, and a new run does not start over it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from mt5canary.errors import Finding
+
+FINAL_STEPS = frozenset({"REFUSED", "NOT_EXECUTED", "NOT_SENT", "FLAT", "KEPT"})
+"""Steps after which nothing of the intent is left to look after; KEPT is a position left open by plan."""
+
+
+class Intent(Struct, frozen=True, kw_only=True):
+    """What is about to be sent: the request's uuid, the order, the nonce in its comment."""
+
+    uuid: str
+    nonce: str
+    run: str
+    symbol: str
+    side: str
+    volume: str
+    magic: int
+
+
+class OpenIntent(Struct, frozen=True, kw_only=True):
+    """An intent whose story has no end yet, with its last step."""
+
+    intent: Intent
+    step: str
+    facts: dict[str, Any]
+
+
+class Journal:
+    """The journal of one account and magic number."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / "journal.jsonl"
+
+    def begin(self, intent: Intent) -> None:
+        """Put an intent on the disk; raises OSError where that fails, and then nothing may be sent."""
+        fields = {name: getattr(intent, name) for name in intent.__struct_fields__}
+        self._append({"uuid": intent.uuid, "step": "INTENT", "intent": fields})
+
+    def step(self, uuid: str, step: str, **facts: Any) -> None:
+        """Put the next step of an intent on the disk."""
+        self._append({"uuid": uuid, "step": step, "facts": facts})
+
+    def _append(self, entry: dict[str, Any]) -> None:
+        text = json.dumps({"at": time.time_ns(), **entry}) + "\n"
+        is_new = not self.path.exists()
+        with self.path.open("ab") as file:
+            if file.tell() and not self._ends_whole():
+                text = "\n" + text
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        if is_new and hasattr(os, "O_DIRECTORY"):
+            folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+            os.fsync(folder)
+            os.close(folder)
+
+    def _ends_whole(self) -> bool:
+        with self.path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) == b"\n"
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Every whole line; raises Finding where the file cannot be read."""
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return []
+        except (OSError, UnicodeDecodeError) as error:
+            raise Finding(f"the intent journal {self.path} cannot be read: {error}; no order may be sent") from None
+        found = []
+        for line in text.splitlines():
+            try:
+                found.append(json.loads(line))
+            except json.JSONDecodeError:
+                continue
+        return found
+
+    def open_intents(self) -> list[OpenIntent]:
+        """Intents whose last step is not final."""
+        intents: dict[str, Intent] = {}
+        last: dict[str, tuple[str, dict[str, Any]]] = {}
+        for entry in self.entries():
+            if entry["step"] == "INTENT":
+                intents[entry["uuid"]] = Intent(**entry["intent"])
+            last[entry["uuid"]] = (entry["step"], entry.get("facts", {}))
+        return [
+            OpenIntent(intent=intent, step=last[uuid][0], facts=last[uuid][1])
+            for uuid, intent in intents.items()
+            if last[uuid][0] not in FINAL_STEPS
+        ]
