@@ -11,6 +11,7 @@ import re
 import socket
 import time
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from msgspec import Struct
 
@@ -56,7 +57,7 @@ def own_interfaces() -> tuple[Interface, ...]:
     return tuple(_interfaces(psutil.net_if_addrs().values()))
 
 
-def _interfaces(adapters: Iterable[list[object]]) -> Iterator[Interface]:
+def _interfaces(adapters: Iterable[list[Any]]) -> Iterator[Interface]:
     for entry in (entry for adapter in adapters for entry in adapter):
         address, mask = getattr(entry, "address", ""), getattr(entry, "netmask", None)
         if getattr(entry, "family", None) not in (socket.AF_INET, socket.AF_INET6):

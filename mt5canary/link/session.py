@@ -238,7 +238,7 @@ class ReadSession:
         """Ask the broker's history for deals (``order``, ``position``, or ``from_msc`` and ``to_msc``)."""
         found: list[replies.Deal] = []
         while True:
-            page = self._ask(requests.GetDeals(**envelope(), **selection), replies.DealsReply)
+            page = self._ask(requests.GetDeals(**{**envelope(), **selection}), replies.DealsReply)
             found += page.deals
             if not page.more or page.after is None:
                 return found
@@ -248,7 +248,7 @@ class ReadSession:
         """Ask for orders, active and historical (``ticket``, ``position``, or ``from_msc`` and ``to_msc``)."""
         found: list[replies.Order] = []
         while True:
-            page = self._ask(requests.GetOrders(**envelope(), **selection), replies.OrdersReply)
+            page = self._ask(requests.GetOrders(**{**envelope(), **selection}), replies.OrdersReply)
             found += page.orders
             if not page.more or page.after is None:
                 return found
@@ -318,12 +318,20 @@ class TradingSession(ClosingSession):
 
     actions: ClassVar[frozenset[str]] = frozenset(REQUESTS)
 
+    def __init__(self, route: Route, record: Recorder, signer: Signer, permit: Callable[[], None]) -> None:
+        super().__init__(route, record, signer)
+        self._permit = permit
+
     def resume(self, reason: str) -> replies.HaltReply:
         """Lift a halt."""
         return self._ask(self._signed(requests.Resume(**envelope(), reason=reason)), replies.HaltReply)
 
     def open(self, order: OrderFields, request_uuid: str) -> Exchange:
-        """Send one market order and return the exchange as it was; ``understand`` reads it."""
+        """Send one market order and return the exchange as it was; ``understand`` reads it.
+
+        What ``permit`` raises (the breaker is open) is raised before anything is made of the order.
+        """
+        self._permit()
         request = requests.Open(uuid=request_uuid, timestamp=now(), **msgspec.structs.asdict(order))
         return self.exchange(self._signed(request))
 

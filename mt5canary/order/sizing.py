@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from mt5canary.link.session import OrderFields, ReadSession, Refused
-from mt5canary.measurement import Measurement, at_least, at_most, below, equal, one_of
+from mt5canary.measurement import Measurement, above, at_least, at_most, equal, one_of
 from mt5canary.money import cents, exact, whole_steps
 from mt5canary.wire.replies import AccountReply, CheckReply, SymbolSpecification, Tick
 
@@ -208,4 +208,4 @@ def _put(session: ReadSession, challenge: Challenge) -> Measurement:
 
 def accepted(check: CheckReply) -> list[Measurement]:
     """The terminal accepts the order itself in check (X4)."""
-    return [equal("retcode of CHECK_ORDER", check.retcode, 0), below("margin is taken", -check.margin, 0)]
+    return [equal("retcode of CHECK_ORDER", check.retcode, 0), above("margin projected", check.margin, 0)]

@@ -355,7 +355,7 @@ class HaltReply(Reply, frozen=True, kw_only=True):
     halted: bool
 
 
-REPLIES: dict[type[Request], type[Reply]] = {
+REPLIES: dict[type[requests.Request], type[Reply]] = {
     requests.Ping: PingReply,
     requests.Hello: HelloReply,
     requests.GetAccount: AccountReply,

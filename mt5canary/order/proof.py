@@ -1,0 +1,168 @@
+"""The proof of a fill: what the broker's books must show for the order that was sent (criteria X6 to X11).
+
+The reply is only the gateway's word (E1). Deal, order, position, account and quotes are asked separately (E2),
+and each must fit the others; docs/mt5-facts name the identities used here.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from mt5canary.measurement import Measurement, above, at_least, at_most, equal, unproven, within
+from mt5canary.money import CENT, booked, cents, exact, whole_steps
+from mt5canary.order.canary import Canary, Snapshot
+from mt5canary.wire.replies import CheckReply, Deal, Order, SymbolSpecification, Tick
+
+MARGIN_TOLERANCE = Decimal("0.01")
+"""The share by which margin may differ from CHECK_ORDER's projection: the price moves in between."""
+
+
+def was_filled(canary: Canary, started: float, deadline_seconds: float) -> list[Measurement]:
+    """The one order came back FILLED with a ticket, inside the plan's deadline (X7)."""
+    reply, exchange = canary.reply, canary.exchange
+    if reply is None or exchange is None or canary.filled_monotonic is None:
+        return [unproven("fill", "a reply that says FILLED")]
+    return [
+        equal("status of OPEN", reply.status, "FILLED"),
+        above("ticket", reply.ticket, 0),
+        equal("volume filled", str(exact(reply.volume)), str(exact(canary.order.volume)), "lot"),
+        equal("symbol filled", reply.symbol, canary.order.symbol),
+        at_most("start of run to fill", canary.filled_monotonic - started, deadline_seconds, "s"),
+    ]
+
+
+def opening_deals(canary: Canary, deals: list[Deal]) -> list[Deal]:
+    """The deals that opened this order's position."""
+    ticket = canary.reply.ticket if canary.reply is not None else None
+    return [deal for deal in deals if deal.order == ticket and deal.entry in ("in", "inout")]
+
+
+def history_holds(canary: Canary, deals: list[Deal], orders: list[Order]) -> list[Measurement]:
+    """The history holds this run's deal and the order behind it (X8)."""
+    opened = opening_deals(canary, deals)
+    if len(opened) != 1 or canary.reply is None:
+        return [equal("opening deals of the order in the history", len(opened), 1, samples=max(1, len(deals)))]
+    deal, order = opened[0], canary.order
+    behind = [entry for entry in orders if entry.ticket == deal.order]
+    measurements = [
+        above("deal ticket", deal.ticket, 0),
+        equal("deal's symbol", deal.symbol, order.symbol),
+        equal("deal's side", deal.type, order.type),
+        equal("deal's volume", str(exact(deal.volume)), str(exact(order.volume)), "lot"),
+        equal("deal's magic", deal.magic, order.magic),
+        equal("deal carries this order's nonce", deal.comment[:16], canary.intent.nonce),
+        equal("orders behind the deal", len(behind), 1),
+    ]
+    if canary.reply.deal:
+        measurements.append(equal("deal in the reply", canary.reply.deal, deal.ticket))
+    for entry in behind:
+        measurements += [
+            equal("order's position is the deal's", entry.position_id, deal.position_id),
+            equal("order's state", entry.state, "FILLED"),
+            equal("order's unfilled rest", entry.volume_current, 0.0, "lot"),
+            equal("order's magic", entry.magic, order.magic),
+        ]
+    return measurements
+
+
+def price_is_the_markets(
+    canary: Canary, deals: list[Deal], quotes: list[Tick], spec: SymbolSpecification, deviation_points: int
+) -> list[Measurement]:
+    """The price lies within the quotes sampled around the fill, give or take the deviation, on the grid (X9)."""
+    opened = opening_deals(canary, deals)
+    if not opened or len(quotes) < 2:
+        return [unproven("deal's price", "an opening deal, and quotes before and after it")]
+    price, slack = exact(opened[0].price), deviation_points * exact(spec.point)
+    sides = [exact(tick.ask if canary.order.type == "BUY" else tick.bid) for tick in quotes]
+    return [
+        within("deal's price", price, min(sides) - slack, max(sides) + slack, spec.currency_profit, len(quotes)),
+        equal("price on the tick grid", whole_steps(price, spec.tick_size) is not None, True),
+    ]
+
+
+def one_position(canary: Canary, after: Snapshot, deals: list[Deal]) -> list[Measurement]:
+    """Exactly one new position and one opening deal belong to the order (X10)."""
+    known = {position.ticket for position in canary.before.positions}
+    new = [position for position in after.of_magic(canary.order.magic) if position.ticket not in known]
+    opened = opening_deals(canary, deals)
+    of_magic = [deal for deal in deals if deal.magic == canary.order.magic and deal.entry == "in"]
+    measurements = [
+        equal("new positions of this magic", len(new), 1),
+        equal("opening deals of this magic since the order", len(of_magic), 1),
+        equal("opening deals of the order", len(opened), 1),
+    ]
+    for position in new[:1]:
+        identifier = position.identifier or position.ticket
+        measurements += [
+            equal("position's symbol", position.symbol, canary.order.symbol),
+            equal("position's side", position.type, canary.order.type),
+            equal("position's volume", str(exact(position.volume)), str(exact(canary.order.volume)), "lot"),
+            equal("position's stop", position.sl, canary.order.sl),
+            equal("position's identifier is the deal's", identifier, opened[0].position_id if opened else None),
+            equal("position's price is the deal's", position.open_price, opened[0].price if opened else None),
+        ]
+    return measurements
+
+
+def account_moved(
+    canary: Canary, after: Snapshot, deals: list[Deal], check: CheckReply, spec: SymbolSpecification
+) -> list[Measurement]:
+    """Margin rose as projected, the balance moved by the deals' costs alone, equity marks the market (X11)."""
+    before, account = canary.before.account, after.account
+    projected = cents(check.margin) - cents(before.margin)
+    tolerance = max(CENT, (projected * MARGIN_TOLERANCE).quantize(CENT) + CENT)
+    costs = booked(opening_deals(canary, deals))
+    floating = cents(account.profit or 0) + cents(account.credit or 0)
+    measurements = [
+        within(
+            "margin taken", cents(account.margin) - cents(before.margin), projected - tolerance, projected + tolerance,
+            account.currency,
+        ),
+        above("margin of the account", cents(account.margin), 0, account.currency),
+        equal("balance moved by", str(cents(account.balance) - cents(before.balance)), str(costs), account.currency),
+        equal("equity is balance, credit and profit", str(cents(account.equity)), str(cents(account.balance) + floating)),
+        equal("free margin is equity less margin", str(cents(account.free_margin)),
+              str(cents(account.equity) - cents(account.margin))),
+    ]
+    if account.margin > 0:
+        level = 100 * account.equity / account.margin
+        measurements.append(within("margin level", account.margin_level, level * 0.9999 - 0.01, level * 1.0001 + 0.01, "%"))
+    mine = [position for position in after.of_magic(canary.order.magic) if position.ticket == canary.position_ticket]
+    for position in mine:
+        marked = _marked_profit(position.open_price, position.current_price, canary, spec)
+        measurements.append(
+            within("position's profit marks the market", cents(position.profit), marked - CENT, marked + CENT, account.currency)
+        )
+    measurements.append(at_least("positions seen of the order", len(mine), 1))
+    return measurements
+
+
+def _marked_profit(opened: float, current: float, canary: Canary, spec: SymbolSpecification) -> Decimal:
+    moved = exact(current) - exact(opened) if canary.order.type == "BUY" else exact(opened) - exact(current)
+    return cents(moved / exact(spec.tick_size) * exact(spec.tick_value) * exact(canary.order.volume))
+
+
+def ledger_balances(balance_before: float, balance_after: float, deals: list[Deal], currency: str) -> list[Measurement]:
+    """The balance moved by exactly the sum of all deals in between, to the cent (E2)."""
+    moved = cents(balance_after) - cents(balance_before)
+    return [
+        equal("balance moved by the sum of the deals", str(moved), str(booked(deals)), currency, max(1, len(deals))),
+        at_least("deals in the ledger", len(deals), 1, samples=1),
+    ]
+
+
+def is_closed(
+    canary: Canary, after: Snapshot, deals: list[Deal], active_orders: list[Order]
+) -> list[Measurement]:
+    """Nothing of this magic is open or pending, and the history shows the position closed whole (E1)."""
+    opened = opening_deals(canary, deals)
+    position = opened[0].position_id if opened else canary.position_ticket
+    closing = [deal for deal in deals if deal.position_id == position and deal.entry in ("out", "out_by")]
+    volume_in = sum((exact(deal.volume) for deal in opened), Decimal(0))
+    volume_out = sum((exact(deal.volume) for deal in closing), Decimal(0))
+    return [
+        equal("positions of this magic", len(after.of_magic(canary.order.magic)), 0),
+        equal("pending orders of this magic", len(active_orders), 0),
+        at_least("closing deals of the position", len(closing), 1),
+        equal("volume closed", str(volume_out), str(volume_in), "lot"),
+    ]

@@ -1,0 +1,115 @@
+"""The watchdog: a process of its own that flattens when the run ends without saying goodbye.
+
+It reads one line of settings from its standard input, then waits there. One byte ``D`` disarms it. End of file
+without that byte means that the run is gone, however it went (SIGKILL, a crash, ``os._exit``): then it closes
+every position of the run's magic number by itself. Settings hold the shared secret, so they come through the
+pipe and never by the command line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mt5canary.link.connection import CurveKeys, Route
+from mt5canary.link.session import Signer
+from mt5canary.order.flatten import WayOut
+
+DISARM = b"D"
+
+
+class Watchdog:
+    """The run's end of the watchdog's pipe."""
+
+    def __init__(self, settings: dict[str, Any], keep_open: tuple[int, ...] = ()) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "mt5canary.order.watchdog"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            pass_fds=keep_open,
+        )
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(settings).encode() + b"\n")
+        self._process.stdin.flush()
+
+    @property
+    def process_id(self) -> int:
+        """The watchdog's process."""
+        return self._process.pid
+
+    def is_alive(self) -> bool:
+        """Whether it still watches."""
+        return self._process.poll() is None
+
+    def disarm(self) -> None:
+        """Tell it that the run has looked after everything itself; a second call does nothing."""
+        assert self._process.stdin is not None
+        if self._process.stdin.closed:
+            return
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(DISARM)
+            self._process.stdin.close()
+        self._process.wait(timeout=10)
+
+
+def settings(route: Route, secret: bytes, account: tuple[str, int], offset: timedelta, magic: int, report: Path) -> dict[str, Any]:
+    """What the watchdog needs; ``report`` is the file that its result goes to."""
+    curve = route.curve
+    return {
+        "url": route.url,
+        "source": route.source,
+        "curve": None if curve is None else [key.decode() for key in (curve.server, curve.client, curve.client_secret)],
+        "secret": secret.hex(),
+        "server": account[0],
+        "login": account[1],
+        "offset_seconds": offset.total_seconds(),
+        "magic": magic,
+        "report": str(report),
+    }
+
+
+def way_out(given: dict[str, Any]) -> WayOut:
+    """The way out that the settings describe."""
+    curve = None
+    if given["curve"]:
+        server, client, client_secret = (key.encode() for key in given["curve"])
+        curve = CurveKeys(server=server, client=client, client_secret=client_secret)
+    signer = Signer(
+        bytes.fromhex(given["secret"]),
+        given["server"],
+        given["login"],
+        timedelta(seconds=given["offset_seconds"]),
+    )
+    route = Route(url=given["url"], source=given["source"], curve=curve)
+    return WayOut(route, signer, given["magic"], lambda kind, body: None)
+
+
+def main() -> None:
+    """Wait for the end of the run, and flatten where it ended without disarming."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    given = json.loads(sys.stdin.buffer.readline())
+    if sys.stdin.buffer.read(1) == DISARM:
+        return
+    result = way_out(given).flatten("the run ended without disarming its watchdog", "watchdog")
+    with Path(given["report"]).open("ab") as file:
+        file.write(msgspec.json.encode({"at": time.time_ns(), **msgspec.structs.asdict(result)}) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+if __name__ == "__main__":
+    main()

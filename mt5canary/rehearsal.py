@@ -1,0 +1,107 @@
+"""The simulated gateway that a run starts and stops by itself.
+
+It is the same ``mt5canary serve`` that a person would start, in a process of its own, with a shared secret and a
+state of its own that are gone with it. Its log stays in the run's folder.
+"""
+
+from __future__ import annotations
+
+import secrets
+import selectors
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from mt5canary.errors import Finding
+
+START_SECONDS = 15.0
+READY = "listening on "
+
+
+class SimulatedGateway:
+    """A gateway of the run's own; it lives until ``stop``, or until nobody holds its standard input."""
+
+    def __init__(self, log: Path, scenario: str | None = None) -> None:
+        self._state = tempfile.TemporaryDirectory(prefix="mt5canary-")
+        folder = Path(self._state.name)
+        self.secret = secrets.token_hex(32).encode()
+        secret_file = folder / "risk.secret"
+        secret_file.touch(0o600)
+        secret_file.write_bytes(self.secret)
+        self.log = log
+        command = [sys.executable, "-m", "mt5canary", "serve", "--terminal", "simulated"]
+        command += ["--bind", "tcp://127.0.0.1:*", "--state", str(folder / "gateway")]
+        command += ["--risk-secret-file", str(secret_file), "--stop-with-input"]
+        if scenario is not None:
+            command += ["--scenario", scenario]
+        with log.open("ab") as errors:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                start_new_session=True,
+                text=True,
+            )
+        self._url: str | None = None
+
+    @property
+    def process_id(self) -> int:
+        """The gateway's process."""
+        return self._process.pid
+
+    @property
+    def input_descriptor(self) -> int:
+        """Whoever holds this descriptor keeps the gateway alive."""
+        assert self._process.stdin is not None
+        return self._process.stdin.fileno()
+
+    @property
+    def url(self) -> str:
+        """Where it listens; waits for its banner, and raises Finding where it does not come up."""
+        if self._url is None:
+            self._url = self._wait_for_banner()
+        return self._url
+
+    def _wait_for_banner(self) -> str:
+        assert self._process.stdout is not None
+        deadline = time.monotonic() + START_SECONDS
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            while (left := deadline - time.monotonic()) > 0 and selector.select(left):
+                line = self._process.stdout.readline()
+                if line.startswith(READY):
+                    return line.removeprefix(READY).strip()
+                if not line:
+                    break
+        said = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+        raise Finding(f"the simulated gateway did not start; its log's last line: {''.join(said) or '(empty)'}")
+
+    def stop(self) -> None:
+        """End the process and forget its state; a second call does nothing."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        self._state.cleanup()
+
+
+def state_folder(root: Path, server: str, login: int, magic: int) -> Path:
+    """Where journal and breaker of one account and magic number live."""
+    safe = "".join(character if character.isalnum() or character in "-_." else "_" for character in server)
+    return root / f"{safe}-{login}-{magic}"
+
+
+def own_state() -> tempfile.TemporaryDirectory[str]:
+    """A state folder that is gone with the run, for a target that the run starts."""
+    return tempfile.TemporaryDirectory(prefix="mt5canary-state-")
+
