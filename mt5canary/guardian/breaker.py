@@ -36,7 +36,11 @@ class Breaker:
             return None
         except (OSError, ValueError) as error:
             return f"its state {self.path} cannot be read ({error})"
-        if not isinstance(state, dict) or state.get("schema") != SCHEMA or not isinstance(state.get("open"), bool):
+        if (
+            not isinstance(state, dict)
+            or state.get("schema") != SCHEMA
+            or not isinstance(state.get("open"), bool)
+        ):
             return f"its state {self.path} is not of this version"
         return str(state.get("reason", "no reason given")) if state["open"] else None
 
@@ -47,7 +51,13 @@ class Breaker:
 
     def reset(self, reason: str, by: str) -> None:
         """Close it; ``by`` is the person who answers for that."""
-        closed = {"schema": SCHEMA, "open": False, "reset_reason": reason, "reset_by": by, "at": time.time_ns()}
+        closed = {
+            "schema": SCHEMA,
+            "open": False,
+            "reset_reason": reason,
+            "reset_by": by,
+            "at": time.time_ns(),
+        }
         self._store(closed)
 
     def require_closed(self) -> None:

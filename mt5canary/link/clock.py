@@ -92,7 +92,9 @@ def server_zone(tick: Tick, received_wall: int, offset: ClockOffset) -> ServerZo
     return ServerZone(offset_seconds=zone, residual_ms=(ahead_seconds - zone) * 1000)
 
 
-def clocks_agree(offset: ClockOffset, zone: ServerZone, limit: timedelta, freshness: timedelta) -> list[Measurement]:
+def clocks_agree(
+    offset: ClockOffset, zone: ServerZone, limit: timedelta, freshness: timedelta
+) -> list[Measurement]:
     """The gateway's offset with its uncertainty, and the latest quote's age, inside their limits."""
     limit_ms = limit.total_seconds() * 1000
     return [

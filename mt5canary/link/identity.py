@@ -56,11 +56,11 @@ def connection_completed(ends: Ends, now: RoundTripEstimate | None, minimum_us: 
     ]
     kernel = now or ends.kernel
     if minimum_us and kernel is None:
-        measurements.append(unproven("kernel's minimum round trip", f">= {minimum_us} us, where it can be read"))
-    elif minimum_us and kernel is not None:
         measurements.append(
-            at_least("kernel's minimum round trip", kernel.minimum_rtt_us, minimum_us, "us")
+            unproven("kernel's minimum round trip", f">= {minimum_us} us, where it can be read")
         )
+    elif minimum_us and kernel is not None:
+        measurements.append(at_least("kernel's minimum round trip", kernel.minimum_rtt_us, minimum_us, "us"))
     return measurements
 
 
@@ -76,7 +76,9 @@ def answered(hello: HelloReply, exchange: Exchange, ping: tuple[str | None, str 
     ]
 
 
-def is_expected(hello: HelloReply, account: AccountReply, kind: str, expected: ExpectedAccount) -> list[Measurement]:
+def is_expected(
+    hello: HelloReply, account: AccountReply, kind: str, expected: ExpectedAccount
+) -> list[Measurement]:
     """Terminal and account are the plan's, and ``HELLO`` and ``GET_ACCOUNT`` agree about them."""
     mode = hello.account.trade_mode
     return [
@@ -129,5 +131,7 @@ def market_moves(quotes: QuotesSeen) -> list[Measurement]:
         at_least("distinct quote times", len(set(times)), 2, samples=len(times)),
         equal("quote times run forward", times == sorted(times), True, samples=len(times)),
         above("lowest bid", min(tick.bid for tick in quotes.ticks), 0, samples=len(times)),
-        at_least("narrowest spread", min(tick.ask - tick.bid for tick in quotes.ticks), 0, samples=len(times)),
+        at_least(
+            "narrowest spread", min(tick.ask - tick.bid for tick in quotes.ticks), 0, samples=len(times)
+        ),
     ]

@@ -56,7 +56,9 @@ def within_limit(trips: RoundTrips, limit_ms: float, confidence: float, name: st
     bound = upper_bound(over, trips.count, confidence)
     rule = f"< {limit_ms:g} ms at {confidence:.0%} confidence"
     return [
-        judged(f"{name} P99", trips.at(0.99), claim_p99(over, trips.count, confidence), rule, "ms", trips.count),
+        judged(
+            f"{name} P99", trips.at(0.99), claim_p99(over, trips.count, confidence), rule, "ms", trips.count
+        ),
         judged(
             f"{name} share above {limit_ms:g} ms, upper bound",
             bound,
@@ -78,6 +80,8 @@ def plausible(trips: RoundTrips, kernel: RoundTripEstimate | None) -> list[Measu
     ]
     if kernel is not None:
         measurements.append(
-            at_least("fastest round trip over the kernel's minimum", fastest, kernel.minimum_rtt_us / 1000, "ms")
+            at_least(
+                "fastest round trip over the kernel's minimum", fastest, kernel.minimum_rtt_us / 1000, "ms"
+            )
         )
     return measurements

@@ -21,7 +21,7 @@ import zmq
 from msgspec import UNSET, Struct, UnsetType
 
 from mt5canary.errors import Finding, LinkFinding
-from mt5canary.link.connection import Connection, Ends, Route, RoundTripEstimate
+from mt5canary.link.connection import Connection, Ends, RoundTripEstimate, Route
 from mt5canary.wire import frames, replies, requests
 from mt5canary.wire.requests import REQUESTS, SIGNED_ACTIONS, Request
 from mt5canary.wire.signature import sign
@@ -199,7 +199,9 @@ class ReadSession:
 
     def hello(self) -> replies.HelloReply:
         """Ask who is there."""
-        return self._ask(requests.Hello(uuid=new_uuid(), timestamp=now(), nonce=new_nonce()), replies.HelloReply)
+        return self._ask(
+            requests.Hello(uuid=new_uuid(), timestamp=now(), nonce=new_nonce()), replies.HelloReply
+        )
 
     def ping(self, timeout_ms: int | None = None) -> replies.PingReply:
         """Ask for a sign of life and the gateway's clock."""
@@ -220,14 +222,18 @@ class ReadSession:
 
     def check(self, order: OrderFields) -> replies.CheckReply:
         """Ask what the terminal would say to an order; raises Refused with the retcode where it says no."""
-        return self._ask(requests.CheckOrder(**envelope(), **msgspec.structs.asdict(order)), replies.CheckReply)
+        return self._ask(
+            requests.CheckOrder(**envelope(), **msgspec.structs.asdict(order)), replies.CheckReply
+        )
 
     def positions(self, symbol: str | None = None) -> list[replies.Position]:
         """Ask for the open positions, page by page."""
         found: list[replies.Position] = []
         after: int | UnsetType = UNSET
         while True:
-            request = requests.GetPositions(**envelope(), symbol=UNSET if symbol is None else symbol, after=after)
+            request = requests.GetPositions(
+                **envelope(), symbol=UNSET if symbol is None else symbol, after=after
+            )
             page = self._ask(request, replies.PositionsReply)
             found += page.positions
             if not page.more or page.after is None:
@@ -368,7 +374,9 @@ def understand(exchange: Exchange, nonce: str | UnsetType, kind: type[R]) -> R:
         members = frames.parse(exchange.reply)
         plain = msgspec.convert(members, replies.Reply)
     except (frames.FrameError, msgspec.ValidationError) as error:
-        raise Unreadable(f"{at}: the reply is not one of the protocol: {error}; {_glimpse(exchange.reply)}") from None
+        raise Unreadable(
+            f"{at}: the reply is not one of the protocol: {error}; {_glimpse(exchange.reply)}"
+        ) from None
     if plain.uuid != exchange.uuid:
         raise Unreadable(f"{at}: the reply answers another request, uuid {plain.uuid!r}")
     if nonce is not UNSET and plain.is_success and plain.nonce not in (nonce, None):
@@ -376,7 +384,10 @@ def understand(exchange: Exchange, nonce: str | UnsetType, kind: type[R]) -> R:
     if not plain.is_success:
         code = plain.error_code or "no error_code"
         retcode = "" if plain.retcode is None else f", retcode {plain.retcode}"
-        raise Refused(f"{exchange.action}: the gateway answered {plain.status} {code}{retcode}: {plain.error_msg}", plain)
+        raise Refused(
+            f"{exchange.action}: the gateway answered {plain.status} {code}{retcode}: {plain.error_msg}",
+            plain,
+        )
     try:
         return msgspec.convert(members, kind)
     except msgspec.ValidationError as error:

@@ -188,7 +188,9 @@ def _resolve(
         )
     if reached and _is_absent(canary, session):
         _step(canary, journal, record, "NOT_EXECUTED", reason=lost)
-        raise Finding(f"the order's reply was no fill ({lost}); positions, orders and history show that it was not executed")
+        raise Finding(
+            f"the order's reply was no fill ({lost}); positions, orders and history show that it was not executed"
+        )
     raise Unproven(
         f"the outcome of order {canary.intent.uuid} is unknown ({lost}). Look in the terminal for a position or a "
         f"deal of {canary.intent.symbol} with magic {canary.intent.magic} and the comment {canary.intent.nonce}, "
@@ -215,7 +217,8 @@ def _is_absent(canary: Canary, session: ReadSession) -> bool:
         positions = session.positions()
     except Finding:
         return False
-    labels = [(entry.magic, entry.comment) for entry in (*deals, *orders)]
+    labels: list[tuple[int | None, str | None]] = [(deal.magic, deal.comment) for deal in deals]
+    labels += [(order.magic, order.comment) for order in orders]
     labels += [(position.magic, position.comment) for position in positions]
     return not any(canary.is_mine(magic, comment) for magic, comment in labels)
 
@@ -240,4 +243,6 @@ def reply_text(exchange: Exchange) -> str:
         members = frames.parse(exchange.reply)
     except frames.FrameError as error:
         return f"unreadable: {error}"
-    return f"{members.get('status')} {members.get('error_code') or ''} {members.get('error_msg') or ''}".strip()
+    return (
+        f"{members.get('status')} {members.get('error_code') or ''} {members.get('error_msg') or ''}".strip()
+    )

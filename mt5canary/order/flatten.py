@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 from msgspec import Struct
 
@@ -58,12 +59,20 @@ class WayOut:
         """Close all positions of the magic number over a fresh connection, and read twice that none is left."""
         started = time.monotonic()
         result = Flattened(
-            reason=reason, by=by, magic=self.magic, flat=None, closed=[], left=[], problems=[], seconds=0.0, round_trips=0
+            reason=reason,
+            by=by,
+            magic=self.magic,
+            flat=None,
+            closed=[],
+            left=[],
+            problems=[],
+            seconds=0.0,
+            round_trips=0,
         )
         try:
             with ClosingSession(self.route, self._counting(result), self.signer) as session:
                 _close_everything(session, self.magic, reason, result)
-        except Exception as error:  # noqa: BLE001 -- the way out never raises, whatever is broken
+        except Exception as error:
             result.problems.append(str(error) or type(error).__name__)
         result.seconds = time.monotonic() - started
         return result
@@ -89,10 +98,10 @@ def _close_everything(session: ClosingSession, magic: int, reason: str, result: 
         if attempt:
             time.sleep(PAUSE_SECONDS)
         if capable:
-            _try(result, lambda: _close_by_magic(session, magic, reason, result))
+            _try(result, partial(_close_by_magic, session, magic, reason, result))
         else:
             for position in mine:
-                _try(result, lambda ticket=position.ticket: _close_by_ticket(session, ticket, result))
+                _try(result, partial(_close_by_ticket, session, position.ticket, result))
     result.left = [position.ticket for position in _of_magic(session, magic)]
     result.flat = not result.left
 
@@ -111,10 +120,11 @@ def _try(result: Flattened, step: Callable[[], None]) -> None:
 def _close_by_magic(session: ClosingSession, magic: int, reason: str, result: Flattened) -> None:
     reply = session.close_all(magic, reason)
     result.closed += [entry.position for entry in reply.closed]
-    result.problems += [f"position {entry.position}: {entry.retcode} {entry.error_msg}" for entry in reply.failed]
+    result.problems += [
+        f"position {entry.position}: {entry.retcode} {entry.error_msg}" for entry in reply.failed
+    ]
 
 
 def _close_by_ticket(session: ClosingSession, ticket: int, result: Flattened) -> None:
     session.close_position(ticket)
     result.closed.append(ticket)
-

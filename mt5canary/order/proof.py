@@ -41,7 +41,9 @@ def history_holds(canary: Canary, deals: list[Deal], orders: list[Order]) -> lis
     """The history holds this run's deal and the order behind it (X8)."""
     opened = opening_deals(canary, deals)
     if len(opened) != 1 or canary.reply is None:
-        return [equal("opening deals of the order in the history", len(opened), 1, samples=max(1, len(deals)))]
+        return [
+            equal("opening deals of the order in the history", len(opened), 1, samples=max(1, len(deals)))
+        ]
     deal, order = opened[0], canary.order
     behind = [entry for entry in orders if entry.ticket == deal.order]
     measurements = [
@@ -75,7 +77,9 @@ def price_is_the_markets(
     price, slack = exact(opened[0].price), deviation_points * exact(spec.point)
     sides = [exact(tick.ask if canary.order.type == "BUY" else tick.bid) for tick in quotes]
     return [
-        within("deal's price", price, min(sides) - slack, max(sides) + slack, spec.currency_profit, len(quotes)),
+        within(
+            "deal's price", price, min(sides) - slack, max(sides) + slack, spec.currency_profit, len(quotes)
+        ),
         equal("price on the tick grid", whole_steps(price, spec.tick_size) is not None, True),
     ]
 
@@ -98,7 +102,9 @@ def one_position(canary: Canary, after: Snapshot, deals: list[Deal]) -> list[Mea
             equal("position's side", position.type, canary.order.type),
             equal("position's volume", str(exact(position.volume)), str(exact(canary.order.volume)), "lot"),
             equal("position's stop", position.sl, canary.order.sl),
-            equal("position's identifier is the deal's", identifier, opened[0].position_id if opened else None),
+            equal(
+                "position's identifier is the deal's", identifier, opened[0].position_id if opened else None
+            ),
             equal("position's price is the deal's", position.open_price, opened[0].price if opened else None),
         ]
     return measurements
@@ -115,23 +121,50 @@ def account_moved(
     floating = cents(account.profit or 0) + cents(account.credit or 0)
     measurements = [
         within(
-            "margin taken", cents(account.margin) - cents(before.margin), projected - tolerance, projected + tolerance,
+            "margin taken",
+            cents(account.margin) - cents(before.margin),
+            projected - tolerance,
+            projected + tolerance,
             account.currency,
         ),
         above("margin of the account", cents(account.margin), 0, account.currency),
-        equal("balance moved by", str(cents(account.balance) - cents(before.balance)), str(costs), account.currency),
-        equal("equity is balance, credit and profit", str(cents(account.equity)), str(cents(account.balance) + floating)),
-        equal("free margin is equity less margin", str(cents(account.free_margin)),
-              str(cents(account.equity) - cents(account.margin))),
+        equal(
+            "balance moved by",
+            str(cents(account.balance) - cents(before.balance)),
+            str(costs),
+            account.currency,
+        ),
+        equal(
+            "equity is balance, credit and profit",
+            str(cents(account.equity)),
+            str(cents(account.balance) + floating),
+        ),
+        equal(
+            "free margin is equity less margin",
+            str(cents(account.free_margin)),
+            str(cents(account.equity) - cents(account.margin)),
+        ),
     ]
     if account.margin > 0:
         level = 100 * account.equity / account.margin
-        measurements.append(within("margin level", account.margin_level, level * 0.9999 - 0.01, level * 1.0001 + 0.01, "%"))
-    mine = [position for position in after.of_magic(canary.order.magic) if position.ticket == canary.position_ticket]
+        measurements.append(
+            within("margin level", account.margin_level, level * 0.9999 - 0.01, level * 1.0001 + 0.01, "%")
+        )
+    mine = [
+        position
+        for position in after.of_magic(canary.order.magic)
+        if position.ticket == canary.position_ticket
+    ]
     for position in mine:
         marked = _marked_profit(position.open_price, position.current_price, canary, spec)
         measurements.append(
-            within("position's profit marks the market", cents(position.profit), marked - CENT, marked + CENT, account.currency)
+            within(
+                "position's profit marks the market",
+                cents(position.profit),
+                marked - CENT,
+                marked + CENT,
+                account.currency,
+            )
         )
     measurements.append(at_least("positions seen of the order", len(mine), 1))
     return measurements
@@ -142,11 +175,19 @@ def _marked_profit(opened: float, current: float, canary: Canary, spec: SymbolSp
     return cents(moved / exact(spec.tick_size) * exact(spec.tick_value) * exact(canary.order.volume))
 
 
-def ledger_balances(balance_before: float, balance_after: float, deals: list[Deal], currency: str) -> list[Measurement]:
+def ledger_balances(
+    balance_before: float, balance_after: float, deals: list[Deal], currency: str
+) -> list[Measurement]:
     """The balance moved by exactly the sum of all deals in between, to the cent (E2)."""
     moved = cents(balance_after) - cents(balance_before)
     return [
-        equal("balance moved by the sum of the deals", str(moved), str(booked(deals)), currency, max(1, len(deals))),
+        equal(
+            "balance moved by the sum of the deals",
+            str(moved),
+            str(booked(deals)),
+            currency,
+            max(1, len(deals)),
+        ),
         at_least("deals in the ledger", len(deals), 1, samples=1),
     ]
 

@@ -53,7 +53,9 @@ def volume_is_legal(planned: Decimal, asked: Decimal, spec: SymbolSpecification)
         ),
     ]
     if spec.volume_limit > 0:
-        limits.append(at_most("volume against the symbol's total limit", asked, exact(spec.volume_limit), "lot"))
+        limits.append(
+            at_most("volume against the symbol's total limit", asked, exact(spec.volume_limit), "lot")
+        )
     return limits
 
 
@@ -133,7 +135,11 @@ def inside_limits(risk: Exposure, limits: RiskLimits) -> list[Measurement]:
         at_most("margin the order takes", risk.margin, risk.equity, money),
         at_least("margin level after the order", risk.margin_level_after, limits.min_margin_level, "%"),
         at_most("account leverage", risk.leverage or None, limits.max_leverage, "1:N"),
-        at_most("notional over equity", float(risk.notional / risk.equity) if risk.equity else None, limits.max_leverage),
+        at_most(
+            "notional over equity",
+            float(risk.notional / risk.equity) if risk.equity else None,
+            limits.max_leverage,
+        ),
         at_most("worst loss to the stop", risk.worst_loss, limits.max_money, money),
         at_most(
             "worst loss to the stop over the balance",
@@ -168,9 +174,13 @@ def challenges(order: OrderFields, spec: SymbolSpecification, tick: Tick) -> lis
     found = [
         Challenge(name="volume zero", order=other(volume=0.0), retcodes=volume),
         Challenge(name="volume below the minimum", order=other(volume=float(smallest / 10)), retcodes=volume),
-        Challenge(name="volume off the step", order=other(volume=float(smallest + step / 10)), retcodes=volume),
         Challenge(
-            name="volume above the maximum", order=other(volume=float(exact(spec.volume_max) + step)), retcodes=volume
+            name="volume off the step", order=other(volume=float(smallest + step / 10)), retcodes=volume
+        ),
+        Challenge(
+            name="volume above the maximum",
+            order=other(volume=float(exact(spec.volume_max) + step)),
+            retcodes=volume,
         ),
         Challenge(
             name="stop on the wrong side",

@@ -64,13 +64,17 @@ class Watchdog:
         self._process.wait(timeout=10)
 
 
-def settings(route: Route, secret: bytes, account: tuple[str, int], offset: timedelta, magic: int, report: Path) -> dict[str, Any]:
+def settings(
+    route: Route, secret: bytes, account: tuple[str, int], offset: timedelta, magic: int, report: Path
+) -> dict[str, Any]:
     """What the watchdog needs; ``report`` is the file that its result goes to."""
     curve = route.curve
     return {
         "url": route.url,
         "source": route.source,
-        "curve": None if curve is None else [key.decode() for key in (curve.server, curve.client, curve.client_secret)],
+        "curve": None
+        if curve is None
+        else [key.decode() for key in (curve.server, curve.client, curve.client_secret)],
         "secret": secret.hex(),
         "server": account[0],
         "login": account[1],

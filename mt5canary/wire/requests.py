@@ -91,7 +91,7 @@ class CloseAll(Request, frozen=True, kw_only=True, tag="CLOSE_ALL"):
     """Close every position of a magic number, or with ``scope`` every position of the account."""
 
     reason: str
-    magic: int | None | UnsetType = UNSET
+    magic: int | UnsetType | None = UNSET
     scope: Literal["account"] | UnsetType = UNSET
     risk_signature: str = ""
 

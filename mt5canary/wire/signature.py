@@ -39,7 +39,14 @@ def signed_fields(request: Request, server: str, login: int, time: str) -> str:
 
     Raises SignatureError where a text holds ``|`` or a control character, or the action is not a signed one.
     """
-    fields = [request.uuid, str(request.__struct_config__.tag), server, str(login), *_own_fields(request), time]
+    fields = [
+        request.uuid,
+        str(request.__struct_config__.tag),
+        server,
+        str(login),
+        *_own_fields(request),
+        time,
+    ]
     for field in fields:
         if "|" in field or any(ord(character) < 32 or ord(character) == 127 for character in field):
             raise SignatureError(f"the text {field!r} cannot be signed: it holds '|' or a control character")
@@ -49,7 +56,14 @@ def signed_fields(request: Request, server: str, login: int, time: str) -> str:
 def _own_fields(request: Request) -> list[str]:
     match request:
         case Open():
-            numbers = (request.volume, request.price, request.sl, request.tp, request.deviation, request.magic)
+            numbers = (
+                request.volume,
+                request.price,
+                request.sl,
+                request.tp,
+                request.deviation,
+                request.magic,
+            )
             return [request.symbol, request.type, *map(shortest_decimal, numbers), request.comment]
         case Close():
             return [str(request.ticket), _optional_number(request.volume)]
@@ -63,7 +77,7 @@ def _own_fields(request: Request) -> list[str]:
     raise SignatureError(f"{type(request).__name__} is not a signed action")
 
 
-def _optional_number(value: float | int | None | UnsetType) -> str:
+def _optional_number(value: float | int | UnsetType | None) -> str:
     return "" if value is None or isinstance(value, UnsetType) else shortest_decimal(value)
 
 
@@ -109,5 +123,7 @@ def read_secret(text: bytes) -> bytes:
     """Take a shared secret as a file holds it: without the trailing newline, 32 bytes or more."""
     secret = text.rstrip(b"\r\n")
     if len(secret) < MINIMUM_SECRET_BYTES:
-        raise SignatureError(f"the shared secret has {len(secret)} bytes, needs {MINIMUM_SECRET_BYTES} or more")
+        raise SignatureError(
+            f"the shared secret has {len(secret)} bytes, needs {MINIMUM_SECRET_BYTES} or more"
+        )
     return secret

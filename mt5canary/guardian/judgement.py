@@ -1,0 +1,135 @@
+"""What a watch proves (criteria G1 to G6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from mt5canary.guardian.breaker import Breaker, BreakerOpen
+from mt5canary.guardian.guards import GUARDS, Limits, Reading, seeded
+from mt5canary.guardian.watch import WatchRecord
+from mt5canary.link.latency import RoundTrips, within_limit
+from mt5canary.measurement import Measurement, at_least, at_most, equal, unproven
+
+DUE_SHARE = 0.99
+"""The share of probes due in the watch that must have been made."""
+
+
+def guardian_was_healthy(watch: WatchRecord, limits: Limits) -> list[Measurement]:
+    """The guardian worked throughout: no gap, probes on schedule, every guard run at every reading (G1)."""
+    due = watch.seconds / watch.every_seconds
+    return [
+        at_most(
+            "largest gap of the watch",
+            watch.largest_gap_seconds,
+            limits.max_gap_seconds,
+            "s",
+            len(watch.probes),
+        ),
+        at_least(
+            "probes made over probes due",
+            len(watch.probes) / due if due else None,
+            DUE_SHARE,
+            samples=int(due),
+        ),
+        at_least(
+            "readings of position, account, gateway and quote",
+            len(watch.readings),
+            2,
+            samples=len(watch.readings),
+        ),
+        at_least("guards run", watch.guards_run, len(GUARDS), samples=watch.guards_run),
+        at_most(
+            "errors", len(watch.errors), limits.max_errors, samples=len(watch.probes) + len(watch.readings)
+        ),
+    ]
+
+
+def latency_inside_limit(watch: WatchRecord, limits: Limits) -> list[Measurement]:
+    """The probes' 99th percentile at the plan's confidence (G2)."""
+    trips = RoundTrips(milliseconds=tuple(watch.latencies_ms))
+    return within_limit(trips, limits.p99_ms, limits.confidence, "probe latency")
+
+
+def latency_findings(watch: WatchRecord, warn_ms: float) -> list[str]:
+    """Remarks on the latency: above the warn level, or far from what a naive count would say."""
+    trips = RoundTrips(milliseconds=tuple(watch.latencies_ms))
+    naive = RoundTrips(milliseconds=tuple(ms for probe in watch.probes if (ms := probe.naive_ms) is not None))
+    found = []
+    intended, counted = trips.at(0.99), naive.at(0.99)
+    if intended is not None and intended >= warn_ms:
+        found.append(f"P99 latency {intended:.1f} ms is at or over the warn level of {warn_ms:g} ms")
+    if intended is not None and counted is not None and intended > 2 * counted + 1:
+        found.append(
+            f"P99 is {intended:.1f} ms from when probes were due and {counted:.1f} ms from when they were sent: "
+            "round trips were held up by the ones before them"
+        )
+    return found
+
+
+def drift_inside_limits() -> list[Measurement]:
+    """The drift checks (G3): the instrument is not built yet, so nothing is claimed."""
+    return [unproven("PSI", "a recorded baseline and the drift checks, which this version does not have")]
+
+
+def guards_trip(reading: Reading, limits: Limits) -> list[Measurement]:
+    """Every guard stays quiet on a true reading and trips on a seeded one (G4)."""
+    measurements = []
+    for name, bad in seeded(reading, limits).items():
+        guard = GUARDS[name]
+        measurements += [
+            equal(f"guard {name} on a true reading", guard(reading, reading, limits) or "quiet", "quiet"),
+            equal(f"guard {name} trips on seeded input", guard(reading, bad, limits) is not None, True),
+        ]
+    measurements.append(equal("guards seeded", len(seeded(reading, limits)), len(GUARDS)))
+    measurements.append(
+        unproven("guard drift trips on seeded input", "the drift checks, which this version does not have")
+    )
+    return measurements
+
+
+def breaker_latches(scratch: Path, attempt: Callable[[Breaker], None]) -> list[Measurement]:
+    """A breaker opened on scratch state stays open for another reader and stops an order there (G4)."""
+    Breaker(scratch).trip("seeded by the self-test")
+    other = Breaker(scratch)
+    try:
+        attempt(other)
+        stopped = False
+    except BreakerOpen:
+        stopped = True
+    return [
+        equal("seeded breaker read back open", other.why_open(), "seeded by the self-test"),
+        equal("an order is stopped by the seeded breaker", stopped, True),
+    ]
+
+
+def nothing_tripped(watch: WatchRecord, breaker: Breaker) -> list[Measurement]:
+    """No guard tripped in earnest and the run's own breaker is closed (G4)."""
+    return [
+        equal("breach", watch.breach.text if watch.breach else "none", "none"),
+        equal("breaker", breaker.why_open() or "closed", "closed"),
+    ]
+
+
+def nothing_changed(watch: WatchRecord, limits: Limits) -> list[Measurement]:
+    """Position, gateway, permissions and balance were the same in every reading (G5)."""
+    if len(watch.readings) < 2:
+        return [unproven("readings compared", "two or more readings")]
+    first = watch.readings[0]
+    return [
+        equal(
+            f"changes of {name}",
+            sum(GUARDS[name](first, now, limits) is not None for now in watch.readings),
+            0,
+            samples=len(watch.readings),
+        )
+        for name in ("position", "gateway", "permissions", "balance")
+    ]
+
+
+def covered_its_time(watch: WatchRecord, limits: Limits) -> list[Measurement]:
+    """The watch lasted as long as planned, without a gap (G6)."""
+    return [
+        at_least("time watched", watch.seconds, watch.planned_seconds, "s", len(watch.probes)),
+        at_most("largest gap", watch.largest_gap_seconds, limits.max_gap_seconds, "s", len(watch.probes)),
+    ]
