@@ -1,0 +1,233 @@
+"""The written documents of a bundle, each a pure function of the chain's records and the verdict.
+
+The same records and verdict give the same bytes again. Whatever came from outside is shown, never interpreted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from mt5canary.catalogue import STAGES, Criterion
+from mt5canary.evidence import wording
+from mt5canary.evidence.chain import utc
+from mt5canary.evidence.position import report_position, settings_of
+from mt5canary.evidence.story import story
+from mt5canary.evidence.text import markdown
+from mt5canary.evidence.verdict import CriterionResult, Verdict
+
+COMPLETION_REPORT = "COMPLETION_REPORT.md"
+EXECUTION_PLAN = "EXECUTION_PLAN.md"
+VERDICT = "verdict.json"
+
+
+def verdict_json(verdict: Verdict) -> str:
+    """``verdict.json``."""
+    return msgspec.json.format(msgspec.json.encode(verdict), indent=2).decode() + "\n"
+
+
+def completion_report(records: Sequence[dict[str, Any]], verdict: Verdict) -> str:
+    """``COMPLETION_REPORT.md``; its first line is the verdict and the criterion that decided it."""
+    sections = (
+        _head(verdict),
+        _position(records, verdict),
+        _not_proven(verdict),
+        *(_stage(number, stage, verdict) for number, stage in enumerate(STAGES, 1)),
+        _story(records, verdict),
+        _findings(records),
+        _settings(settings_of(records)),
+        _environment(records),
+        _how_to_check(verdict),
+    )
+    return "\n".join(line for section in sections for line in (*section, ""))
+
+
+def _head(verdict: Verdict) -> list[str]:
+    lines = [f"# {markdown(wording.title(verdict))}", ""]
+    deciding = wording.deciding_criterion(verdict)
+    if deciding is not None:
+        lines += [f"**{deciding.id}** ({deciding.stage}), {markdown(deciding.title)}: {markdown(deciding.reason)}", ""]
+    if verdict.rehearsal:
+        lines += [f"**{wording.REHEARSAL}.** {wording.REHEARSAL_NOTE}", ""]
+    level = wording.EVIDENCE_LEVELS.get(verdict.evidence_level, "unknown")
+    return lines + _table(
+        ("", ""),
+        [
+            ("Run", verdict.run),
+            ("Task", verdict.task),
+            ("Mode", verdict.mode),
+            ("Target", f"{verdict.target}{' (simulated)' if verdict.rehearsal else ''}"),
+            ("From", verdict.started_at),
+            ("To", verdict.ended_at),
+            ("Criteria", wording.tally(verdict.criteria)),
+            ("Evidence level", f"{verdict.evidence_level}: {level}"),
+        ],
+    )
+
+
+def _position(records: Sequence[dict[str, Any]], verdict: Verdict) -> list[str]:
+    position = report_position(records, verdict)
+    lines = ["## The position", "", f"**{markdown(position.summary)}**", ""]
+    if position.to_do:
+        lines += ["What to do now:", "", *(f"{n}. {markdown(step)}" for n, step in enumerate(position.to_do, 1)), ""]
+    if position.known:
+        lines += ["What is known:", "", *(f"- {markdown(fact)}" for fact in position.known)]
+    return lines
+
+
+def _not_proven(verdict: Verdict) -> list[str]:
+    missing = wording.not_passed(verdict)
+    lines = ["## What was not proven, and why", ""]
+    if not missing:
+        return [*lines, "Nothing: every criterion of this run passed."]
+    return lines + _table(
+        ("Criterion", "Outcome", "What", "Why"),
+        [(result.id, result.outcome, result.title, result.reason) for result in missing],
+    )
+
+
+def _stage(number: int, stage: str, verdict: Verdict) -> list[str]:
+    results = wording.of_stage(verdict, stage)
+    lines = [f"## Success criteria {number}: {stage} ({wording.tally(results)})", ""]
+    if not results:
+        return [*lines, "This run has no criterion of this stage."]
+    lines += _table(
+        ("Criterion", "Outcome", "What", "Reason"),
+        [(result.id, result.outcome, result.title, result.reason) for result in results],
+    )
+    measured = _measurements(results)
+    if measured:
+        heads = ("Criterion", "Measurement", "Value", "Limit", "Samples", "Outcome")
+        lines += ["", *_table(heads, measured)]
+    return lines
+
+
+def _measurements(results: Iterable[CriterionResult]) -> list[tuple[object, ...]]:
+    return [
+        (result.id, each.name, wording.figure(each), each.limit, each.samples, each.outcome)
+        for result in results
+        for each in result.measurements
+    ]
+
+
+def _story(records: Sequence[dict[str, Any]], verdict: Verdict) -> list[str]:
+    steps = story(records, verdict)
+    lines = ["## The order's story", ""]
+    if not steps:
+        return [*lines, "No order was meant or sent in this run."]
+    return lines + _table(
+        ("Time (UTC)", "What", "Details", "Record"),
+        [(utc(step.at), step.what, step.detail, step.record) for step in steps],
+    )
+
+
+def _findings(records: Iterable[dict[str, Any]]) -> list[str]:
+    found = [f"- **{each['criterion']}**: {markdown(each['text'])}" for each in records if each["kind"] == "finding"]
+    return ["## Findings", "", *(found or ["None."])]
+
+
+def _settings(values: Mapping[str, Any]) -> list[str]:
+    lines = ["## The plan's values and where they come from", ""]
+    if not values:
+        return [*lines, "They were not recorded."]
+    return lines + _table(("Field", "Value", "Source"), [(name, *_value(values[name])) for name in values])
+
+
+def _value(entry: object) -> tuple[object, object]:
+    return (entry.get("value"), entry.get("source")) if isinstance(entry, Mapping) else (entry, "not recorded")
+
+
+def _environment(records: Iterable[dict[str, Any]]) -> list[str]:
+    environment = next((record.get("environment") for record in records if record["kind"] == "run"), None)
+    lines = ["## Environment", ""]
+    if not isinstance(environment, dict):
+        return [*lines, "It was not recorded."]
+    return lines + _table(("", ""), list(environment.items()))
+
+
+def _how_to_check(verdict: Verdict) -> list[str]:
+    return f"""## How to check this
+
+Nothing here needs to be believed. In this run's folder (`{markdown(verdict.run)}`), with standard tools:
+
+```
+jq -r '.files[] | .sha256 + "  " + .path' manifest.json | sha256sum --check --quiet
+jq -r 'select(.kind == "exchange") | .reply // empty | @base64d' evidence.jsonl
+python3 -c '
+import hashlib
+previous = "0" * 64
+for line in open("evidence.jsonl", "rb"):
+    assert line[9:73] == previous.encode(), line[:90]
+    previous = hashlib.sha256(line).hexdigest()
+print(previous)'
+```
+
+The first compares every file with the manifest. The second shows what the gateway answered, as it was on the wire. \
+The third walks the chain of records and prints its head, which is `chain.head` in the manifest.""".splitlines()
+
+
+def execution_plan(
+    values: Mapping[str, Any], criteria: Sequence[Criterion], *, task: str, mode: str, target: str, rehearsal: bool
+) -> str:
+    """``EXECUTION_PLAN.md``: what will be done, rendered from the plan in effect before anything is done.
+
+    ``values`` are the plan's fields by dotted name, each with its ``value`` and its ``source``, secrets masked.
+    """
+    prefix = f"{wording.REHEARSAL}: " if rehearsal else ""
+    note = [f"**{wording.REHEARSAL}.** The terminal, its market and its account are simulated.", ""]
+    lines = [
+        f"# {markdown(f'{prefix}execution plan of the canary {mode} run of task {task} on {target}')}",
+        "",
+        *(note if rehearsal else []),
+        *_promise(mode),
+        "",
+    ]
+    left = dict(values)
+    for number, stage in enumerate(STAGES, 1):
+        mine = [criterion for criterion in criteria if criterion.stage == stage]
+        lines += [f"## {number}. {stage}", "", *_planned(mine), ""]
+        chosen = [name for name in values if name.startswith(_FIELDS[stage])]
+        rows = [(name, *_value(values[name])) for name in chosen]
+        if mine and rows:
+            lines += [*_table(("Field", "Value", "Source"), rows), ""]
+            left = {name: value for name, value in left.items() if name not in chosen}
+    if left:
+        rows = [(name, *_value(left[name])) for name in left]
+        lines += ["## Everything else in the plan", "", *_table(("Field", "Value", "Source"), rows), ""]
+    return "\n".join(lines)
+
+
+_FIELDS = {
+    "link": ("target", "limits.clock", "limits.latency"),
+    "decision": ("decision",),
+    "execution": ("order", "limits.max_leverage", "limits.loss", "limits.history_deadline"),
+    "guardrails": ("limits.latency", "limits.drift", "limits.loss", "limits.max_gap", "limits.errors", "limits.watch"),
+    "evidence": ("evidence",),
+}
+"""The plan's fields that a stage holds the run against."""
+
+
+def _promise(mode: str) -> list[str]:
+    if mode != "live":
+        return ["This run only reads: it sends no request that could trade or change anything."]
+    return [
+        "The stages run in this order, each only if every criterion before it passed. One order is sent, at most once; "
+        "a lost reply is resolved by asking, never by sending again. Whatever ends the run after the order has left "
+        "closes every position of this plan's magic number, unless the plan keeps it and every criterion passed.",
+    ]
+
+
+def _planned(criteria: Sequence[Criterion]) -> list[str]:
+    if not criteria:
+        return ["Not part of this run."]
+    return [f"- **{criterion.id}** {markdown(criterion.title)}" for criterion in criteria]
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    return [
+        f"| {' | '.join(heads)} |",
+        f"|{'---|' * len(heads)}",
+        *(f"| {' | '.join(map(markdown, row))} |" for row in rows),
+    ]

@@ -1,0 +1,152 @@
+"""The order's story: what happened to the canary, step by step, each step from a record of the chain."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from mt5canary.evidence.exchanges import Told, told
+from mt5canary.evidence.verdict import Verdict
+
+CHANGING = ("OPEN", "CLOSE", "CLOSE_ALL", "HALT", "RESUME")
+READING = ("GET_TICK", "GET_DEALS", "GET_POSITIONS")
+MOST_EVENTS = 100
+
+_ENVELOPE = frozenset({"prev", "seq", "at", "monotonic", "kind", "step"})
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: when (nanoseconds since 1970), what, the details, and the record it comes from."""
+
+    at: int
+    what: str
+    detail: str
+    record: int
+
+
+def story(records: Iterable[dict[str, Any]], verdict: Verdict) -> list[Step]:
+    """The steps in the order in which they happened; empty where no order was meant or sent."""
+    kept = [record for record in records if _matters(record)]
+    asked = [told(record) for record in kept if record["kind"] == "exchange"]
+    changing = [each for each in asked if each.action in CHANGING]
+    if not changing and not any(record["kind"] == "intent" for record in kept):
+        return []
+    steps = [*_intents(kept), *_events(kept), *(_changed(each) for each in changing)]
+    fills = [each for each in changing if each.action == "OPEN" and each.status != "REJECTED"]
+    for fill in fills[-1:]:
+        steps += [*_quotes(asked, fill), *_shown(asked, fill, _identifiers(fill, verdict))]
+    return sorted(steps, key=lambda step: (step.at, step.record))
+
+
+def _matters(record: dict[str, Any]) -> bool:
+    return record["kind"] in ("intent", "event") or (
+        record["kind"] == "exchange" and record["action"] in (*CHANGING, *READING)
+    )
+
+
+def _intents(records: list[dict[str, Any]]) -> Iterator[Step]:
+    for record in records:
+        if record["kind"] == "intent":
+            facts = record.get("facts")
+            body = facts if isinstance(facts, dict) else {k: v for k, v in record.items() if k not in _ENVELOPE}
+            yield Step(record["at"], f"journal: {record.get('step', 'INTENT')}", _members(body), record["seq"])
+
+
+def _events(records: list[dict[str, Any]]) -> Iterator[Step]:
+    events = [record for record in records if record["kind"] == "event"]
+    for record in events[:MOST_EVENTS]:
+        yield Step(record["at"], str(record.get("name", "event")), str(record.get("text", "")), record["seq"])
+    if len(events) > MOST_EVENTS:
+        last = events[-1]
+        yield Step(last["at"], "more events", f"{len(events) - MOST_EVENTS} more in evidence.jsonl", last["seq"])
+
+
+def _changed(exchange: Told) -> Step:
+    asked = _members(exchange.request, ("type", "volume", "symbol", "ticket", "magic", "comment", "reason"))
+    return Step(exchange.sent_at, exchange.action, f"{asked}; {answer(exchange)}", exchange.number)
+
+
+def answer(exchange: Told) -> str:
+    """What an exchange came to, in words: the reply's own, or why there is none."""
+    took = "" if exchange.round_trip_ms is None else f" after {exchange.round_trip_ms:.3f} ms"
+    if exchange.reply is None:
+        return f"no reply that counts{took}: {exchange.failure or 'none came'}"
+    return f"reply {exchange.status}{took}: {_members(exchange.reply, _ANSWER)}"
+
+
+_ANSWER = (
+    *("ticket", "order", "deal", "position", "volume", "price", "close_price", "closed", "failed", "halted"),
+    *("retcode", "error_code", "error_msg"),
+)
+
+
+def _quotes(exchanges: Iterable[Told], fill: Told) -> Iterator[Step]:
+    quotes = [each for each in exchanges if each.action == "GET_TICK" and _tick(each) is not None]
+    before = [each for each in quotes if each.number < fill.number]
+    after = [each for each in quotes if each.number > fill.number]
+    for name, quote in (("quote before", before[-1:]), ("quote after", after[:1])):
+        for each in quote:
+            yield Step(each.sent_at, name, _members(_tick(each) or {}, ("bid", "ask", "time_msc")), each.number)
+
+
+def _tick(exchange: Told) -> dict[str, Any] | None:
+    tick = (exchange.reply or {}).get("tick")
+    return tick if isinstance(tick, dict) else None
+
+
+def _identifiers(fill: Told, verdict: Verdict) -> list[object]:
+    """The order's and the position's numbers, as the reply or the verdict has them."""
+    reply = fill.reply or {}
+    found = [reply.get(name) for name in ("ticket", "order", "position")]
+    if verdict.order is not None:
+        found += [verdict.order.ticket, verdict.order.position]
+    return [number for number in found if isinstance(number, int) and number > 0]
+
+
+def _shown(exchanges: Iterable[Told], fill: Told, ours: list[object]) -> Iterator[Step]:
+    """What the broker's history and the position list show of the order, each the first time."""
+    seen: list[object] = []
+    listed = False
+    for each in exchanges:
+        if each.number < fill.number:
+            continue
+        for deal in _rows(each, "deals"):
+            ticket = deal.get("ticket")
+            if (deal.get("order") in ours or deal.get("position_id") in ours) and ticket not in seen:
+                seen.append(ticket)
+                yield Step(each.sent_at, f"history: deal {deal.get('entry')}", _members(deal, _DEAL), each.number)
+        if each.action == "GET_POSITIONS" and each.status == "ok":
+            rows = _rows(each, "positions")
+            mine = [row for row in rows if row.get("ticket") in ours or row.get("identifier") in ours]
+            if mine and not listed:
+                yield Step(each.sent_at, "position list: open", _members(mine[0], _POSITION), each.number)
+            elif listed and not mine and _is_whole(each):
+                yield Step(each.sent_at, "position list: gone", "the position is not listed any more", each.number)
+            listed = bool(mine) or (listed and not _is_whole(each))
+
+
+_DEAL = ("ticket", "order", "position_id", "type", "volume", "symbol", "price", "profit", "magic", "comment")
+_POSITION = ("ticket", "type", "volume", "symbol", "open_price", "profit", "magic", "comment")
+
+
+def _is_whole(exchange: Told) -> bool:
+    """Whether a list is all there is, and not one page of several."""
+    return not (exchange.reply or {}).get("more") and exchange.request.get("after") is None
+
+
+def _rows(exchange: Told, name: str) -> list[dict[str, Any]]:
+    rows = (exchange.reply or {}).get(name)
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def _members(members: dict[str, Any], names: Iterable[str] | None = None) -> str:
+    """Some members as ``name value`` pairs; an absent or empty one is left out."""
+    chosen = list(members) if names is None else [name for name in names if name in members]
+    return ", ".join(f"{name} {_value(members[name])}" for name in chosen if members[name] not in (None, "", []))
+
+
+def _value(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

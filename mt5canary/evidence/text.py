@@ -1,0 +1,37 @@
+"""Text from outside, made safe to show: seen as it is, never interpreted.
+
+A reply, a symbol, a comment or an error may carry HTML, Markdown, control characters or a megabyte. Whatever goes
+into a document passes through here once, at the very end.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+
+LONGEST = 600
+"""How many characters of one text a document shows; the rest is in the chain."""
+
+_MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+
+
+def visible(text: object, longest: int = LONGEST) -> str:
+    """A text on one line, with what cannot be seen written as an escape and an overlong rest named by its length."""
+    whole = str(text)
+    shown = whole[:longest]
+    line = "".join(character if character.isprintable() else _escape(character) for character in shown)
+    return line if len(whole) <= longest else f"{line}… ({len(whole)} characters)"
+
+
+def _escape(character: str) -> str:
+    return " " if character in "\n\r\t" else character.encode("unicode_escape").decode("ascii")
+
+
+def markdown(text: object) -> str:
+    """A text as Markdown that renders as that text, also inside a table's cell."""
+    return _MARKDOWN.sub(r"\\\g<0>", html.escape(visible(text), quote=False))
+
+
+def hypertext(text: object) -> str:
+    """A text as HTML that renders as that text, also inside an attribute."""
+    return html.escape(visible(text), quote=True)
