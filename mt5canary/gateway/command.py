@@ -1,0 +1,139 @@
+"""``mt5canary serve``: run the gateway beside a terminal."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+
+import zmq
+
+from mt5canary.errors import UsageProblem
+from mt5canary.gateway.caps import Caps, read_caps
+from mt5canary.gateway.gateway import Gateway
+from mt5canary.gateway.journal import Journal
+from mt5canary.gateway.server import bind, serve
+from mt5canary.gateway.terminal import AttachedTerminal
+from mt5canary.wire.signature import SignatureError, read_secret
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument("--terminal", choices=("simulated", "metatrader5"), required=True, help="what trades")
+    parser.add_argument(
+        "--bind", metavar="URL", default="tcp://127.0.0.1:5555", help="where to listen; port * picks a free one"
+    )
+    parser.add_argument("--state", metavar="DIR", type=Path, required=True, help="where everything lasting is kept")
+    parser.add_argument(
+        "--risk-secret-file", metavar="FILE", type=Path, help="the secret shared with the client, 32 bytes or more"
+    )
+    parser.add_argument("--scenario", metavar="NAME_OR_FILE", default="default", help="of the simulated terminal")
+    parser.add_argument("--caps", metavar="FILE", type=Path, help="this gateway's own limits on orders")
+    parser.add_argument("--curve-key", metavar="FILE", type=Path, help="the server's CURVE key; switches CURVE on")
+    parser.add_argument("--curve-allow", metavar="DIR", type=Path, help="the public keys of the clients admitted")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until a signal ends it. Raises UsageProblem for options and files that cannot be used."""
+    secret = _secret(arguments.risk_secret_file)
+    _check_address(arguments.bind, secret)
+    caps = read_caps(arguments.caps) if arguments.caps else Caps()
+    state = _state(arguments.state)
+    terminal = attach(arguments.terminal, arguments.scenario, state)
+    journal = Journal(state / "gateway.sqlite")
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    try:
+        socket = _bind(context, arguments.bind)
+        stopping = _stop_on_signals()
+        _announce(arguments, terminal, socket, secret)
+        serve(socket, Gateway(terminal, journal, secret, caps), stopping)
+    finally:
+        context.destroy(linger=0)
+        journal.close()
+        terminal.close()
+    return 0
+
+
+def _secret(path: Path | None) -> bytes | None:
+    if path is None:
+        return None
+    try:
+        return read_secret(path.read_bytes())
+    except (OSError, SignatureError) as error:
+        raise UsageProblem(f"--risk-secret-file {path}: {error}") from None
+
+
+def _check_address(url: str, secret: bytes | None) -> None:
+    scheme, _, rest = url.partition("://")
+    host = rest.rpartition(":")[0]
+    if scheme != "tcp" or not host:
+        raise UsageProblem(f"--bind {url}: not of the form tcp://ADDRESS:PORT")
+    if secret is None and not is_loopback(host):
+        raise UsageProblem(
+            f"--bind {url}: without --risk-secret-file anybody who reaches this address could trade; "
+            "give a secret, or bind tcp://127.0.0.1:PORT"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this host can reach an address."""
+    return host.startswith("127.") or host in ("localhost", "[::1]")
+
+
+def _state(path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageProblem(f"--state {path}: {error}") from None
+    return path
+
+
+def attach(kind: str, scenario: str, state: Path) -> AttachedTerminal:
+    """Attach to the terminal that the options name."""
+    if kind == "simulated":
+        from mt5canary.gateway.simulated.attach import attach_simulated
+
+        return attach_simulated(scenario, state)
+    raise UsageProblem("--terminal metatrader5: the MetaTrader5 package runs on Windows only")
+
+
+def _bind(context: zmq.Context[zmq.Socket[bytes]], url: str) -> zmq.Socket[bytes]:
+    try:
+        return bind(context, url)
+    except zmq.ZMQError as error:
+        raise UsageProblem(f"--bind {url}: {error}") from None
+
+
+def _stop_on_signals() -> threading.Event:
+    stopping = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopping.set()
+
+    for name in ("SIGTERM", "SIGINT", "SIGBREAK"):  # SIGBREAK is Windows' Ctrl-Break
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), stop)
+    return stopping
+
+
+def _announce(
+    arguments: argparse.Namespace, terminal: AttachedTerminal, socket: zmq.Socket[bytes], secret: bytes | None
+) -> None:
+    endpoint = socket.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()  # type: ignore[union-attr]
+    account = terminal.interface.account_info()
+    described = f"{account.login} at {account.server}" if account else "not logged in"
+    modes = {0: "demo", 1: "contest", 2: "real"}
+    lines = [
+        f"listening on {endpoint}",
+        f"terminal: {terminal.kind}",
+        f"account: {described}",
+        f"mode: {modes.get(account.trade_mode, 'unknown') if account else 'unknown'}",
+        "CURVE: off",
+    ]
+    if secret is None:
+        lines.append("warning: no risk secret: risk signatures are not verified")
+    if not is_loopback(endpoint.partition("://")[2].rpartition(":")[0]):
+        lines.append("warning: not a loopback address and CURVE is off: requests and replies travel in the clear")
+    print("\n".join(lines), flush=True)

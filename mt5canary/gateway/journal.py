@@ -1,0 +1,166 @@
+"""What the gateway must not forget: requests before they are acted on, their replies, the halt, the leases.
+
+One SQLite file with full synchronous writes. A request is *in flight* from before the terminal is asked until
+its reply is on disk; one found in flight at a start is resolved against the terminal's history (resolution.py).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS requests (
+    uuid TEXT PRIMARY KEY,
+    action TEXT NOT NULL,
+    body TEXT NOT NULL,
+    frame BLOB NOT NULL,
+    begun REAL NOT NULL,
+    reply BLOB,
+    unknown INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS requests_begun ON requests (begun);
+CREATE TABLE IF NOT EXISTS orders (ticket INTEGER PRIMARY KEY, uuid TEXT NOT NULL, sent REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS halt (only INTEGER PRIMARY KEY CHECK (only = 1), reason TEXT NOT NULL, since REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS leases (magic TEXT PRIMARY KEY, expires REAL NOT NULL);
+"""
+
+KEPT_SECONDS = 7 * 24 * 3600.0
+"""How long a request stays known; the protocol demands 72 h at least."""
+
+
+class Record(NamedTuple):
+    """A request as it was written down.
+
+    ``body`` is what makes two requests the same; ``reply`` is None while in flight; ``unknown`` says that the
+    reply was that the outcome is unknown, so that asking again may find it out.
+    """
+
+    uuid: str
+    action: str
+    body: str
+    frame: bytes
+    begun: float
+    reply: bytes | None
+    unknown: bool
+
+
+class Journal:
+    """The gateway's memory on disk; safe to use from the loop and from the terminal's worker."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=FULL")
+        self._connection.executescript(_SCHEMA)
+        self._forget(time.time())
+        self._halt_reason = self._read_halt()
+
+    def _forget(self, now: float) -> None:
+        self._connection.execute("DELETE FROM requests WHERE begun < ? AND reply IS NOT NULL", (now - KEPT_SECONDS,))
+        self._connection.execute("DELETE FROM orders WHERE sent < ?", (now - KEPT_SECONDS,))
+
+    # -- requests -------------------------------------------------------------------------------------------
+
+    def find(self, uuid: str) -> Record | None:
+        """A request by its uuid."""
+        with self._lock:
+            row = self._connection.execute(f"SELECT {_COLUMNS} FROM requests WHERE uuid = ?", (uuid,)).fetchone()
+        return _record(row) if row else None
+
+    def in_flight(self) -> list[Record]:
+        """Every request without a reply, the oldest first."""
+        query = f"SELECT {_COLUMNS} FROM requests WHERE reply IS NULL ORDER BY begun"
+        with self._lock:
+            return [_record(row) for row in self._connection.execute(query)]
+
+    def begin(self, uuid: str, action: str, body: str, frame: bytes, now: float) -> None:
+        """Write a request down before it is acted on."""
+        row = (uuid, action, body, frame, now)
+        with self._lock:
+            self._connection.execute(
+                "INSERT INTO requests (uuid, action, body, frame, begun) VALUES (?, ?, ?, ?, ?)", row
+            )
+
+    def finish(self, uuid: str, reply: bytes, orders: tuple[int, ...], now: float, unknown: bool = False) -> None:
+        """Write down a request's reply, and which of the terminal's orders were its doing."""
+        with self._lock, self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute(
+                "UPDATE requests SET reply = ?, unknown = ? WHERE uuid = ?", (reply, unknown, uuid)
+            )
+            for ticket in orders:
+                self._connection.execute("REPLACE INTO orders VALUES (?, ?, ?)", (ticket, uuid, now))
+
+    def withdraw(self, uuid: str) -> None:
+        """Forget a request that is known not to have reached the terminal and was never answered."""
+        with self._lock:
+            self._connection.execute("DELETE FROM requests WHERE uuid = ?", (uuid,))
+
+    def owner(self, order: int) -> str | None:
+        """The request that an order of the terminal was made by."""
+        with self._lock:
+            row = self._connection.execute("SELECT uuid FROM orders WHERE ticket = ?", (order,)).fetchone()
+        return str(row[0]) if row else None
+
+    def opened_since(self, instant: float) -> int:
+        """How many ``OPEN`` requests went to the terminal since an instant."""
+        query = "SELECT COUNT(*) FROM requests WHERE begun >= ? AND action = 'OPEN'"
+        with self._lock:
+            return int(self._connection.execute(query, (instant,)).fetchone()[0])
+
+    # -- the halt -------------------------------------------------------------------------------------------
+
+    def _read_halt(self) -> str | None:
+        row = self._connection.execute("SELECT reason FROM halt").fetchone()
+        return str(row[0]) if row else None
+
+    @property
+    def halt_reason(self) -> str | None:
+        """Why the gateway is halted; None where it is not."""
+        return self._halt_reason
+
+    def halt(self, reason: str, now: float) -> None:
+        """Latch the halt."""
+        with self._lock:
+            self._connection.execute("REPLACE INTO halt VALUES (1, ?, ?)", (reason, now))
+            self._halt_reason = reason
+
+    def resume(self) -> None:
+        """Lift the halt."""
+        with self._lock:
+            self._connection.execute("DELETE FROM halt")
+            self._halt_reason = None
+
+    # -- leases ---------------------------------------------------------------------------------------------
+
+    def leases(self) -> dict[int, float]:
+        """Each leased magic number with the instant at which its lease ends (s since 1970, UTC)."""
+        with self._lock:
+            return {int(magic): expires for magic, expires in self._connection.execute("SELECT * FROM leases")}
+
+    def lease(self, magic: int, expires: float) -> None:
+        """Give or renew a lease."""
+        with self._lock:
+            self._connection.execute("REPLACE INTO leases VALUES (?, ?)", (str(magic), expires))
+
+    def end_lease(self, magic: int) -> None:
+        """Take a lease away."""
+        with self._lock:
+            self._connection.execute("DELETE FROM leases WHERE magic = ?", (str(magic),))
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()
+
+
+_COLUMNS = "uuid, action, body, frame, begun, reply, unknown"
+
+
+def _record(row: tuple[str, str, str, bytes, float, bytes | None, int]) -> Record:
+    return Record(*row[:6], unknown=bool(row[6]))

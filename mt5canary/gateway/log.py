@@ -1,0 +1,62 @@
+"""The gateway's own log: one JSON line a request, on stderr, without secrets or signatures."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+
+from mt5canary.gateway import words
+from mt5canary.gateway.decoding import Envelope
+
+
+@dataclass(frozen=True)
+class Line:
+    """What was asked and what became of it."""
+
+    action: str
+    uuid: str
+    status: str
+    milliseconds: float
+    error_code: str | None = None
+    error_msg: str | None = None
+    retcode: int | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, envelope: Envelope, reply: dict[str, Any], milliseconds: float) -> Line:
+        """The line of a request and its reply."""
+        return cls(
+            envelope.action[:40],
+            envelope.uuid[:64],
+            reply["status"],
+            milliseconds,
+            reply.get("error_code"),
+            reply.get("error_msg"),
+            reply.get("retcode"),
+        )
+
+    def with_detail(self, **detail: Any) -> Line:
+        """The same line with more members."""
+        return replace(self, detail=detail)
+
+
+def write(line: Line) -> None:
+    """Write a line and flush it."""
+    members: dict[str, Any] = {"time": words.rfc3339(time.time()), "action": line.action, "uuid": line.uuid}
+    members["status"] = line.status
+    told: dict[str, Any] = {"error_code": line.error_code, "error_msg": line.error_msg, "retcode": line.retcode}
+    members |= {name: value for name, value in told.items() if value is not None}
+    members |= {"ms": round(line.milliseconds, 3)} | line.detail
+    sys.stderr.write(msgspec.json.encode(members).decode() + "\n")
+    sys.stderr.flush()
+
+
+def event(name: str, **detail: Any) -> None:
+    """Write a line about the gateway itself."""
+    members = {"time": words.rfc3339(time.time()), "event": name} | detail
+    sys.stderr.write(msgspec.json.encode(members).decode() + "\n")
+    sys.stderr.flush()

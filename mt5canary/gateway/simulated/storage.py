@@ -1,0 +1,104 @@
+"""The simulated broker's disk: one SQLite file, one transaction for each change of the account."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import msgspec
+
+from mt5canary.errors import UsageProblem
+from mt5canary.gateway import constants as c
+from mt5canary.gateway.simulated.book import Book, Deal, Order, Position, Sequence
+from mt5canary.gateway.simulated.scenario import Scenario
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS account (only INTEGER PRIMARY KEY CHECK (only = 1), body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS records (kind TEXT, ticket INTEGER, body BLOB NOT NULL, PRIMARY KEY (kind, ticket));
+"""
+
+_RECORDS: dict[str, Any] = {"positions": Position, "active": Order, "history": Order, "deals": Deal}
+
+
+class Account(msgspec.Struct):
+    """What the file holds besides positions, orders and deals."""
+
+    login: int
+    server: str
+    seed: str
+    balance: int
+    credit: int
+    order_tickets: Sequence
+    deal_tickets: Sequence
+    processed_ms: int
+
+
+class Storage:
+    """Opens an account's file, or creates the account with its opening deposit."""
+
+    def __init__(self, path: Path, scenario: Scenario, now_ms: int) -> None:
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=FULL")
+        self._connection.executescript(_SCHEMA)
+        self._scenario = scenario
+        self._encode = msgspec.json.Encoder().encode
+        row = self._connection.execute("SELECT body FROM account").fetchone()
+        if row is None:
+            self.seed = scenario.seed if scenario.seed is not None else secrets.token_hex(8)
+            self.book = _open_account(scenario, Random(f"{self.seed}:tickets"), now_ms)
+            self.save()
+        else:
+            self.seed, self.book = self._load(msgspec.json.decode(row[0], type=Account), path)
+
+    def _load(self, account: Account, path: Path) -> tuple[str, Book]:
+        if (account.login, account.server) != (self._scenario.login, self._scenario.server):
+            raise UsageProblem(
+                f"{path} holds account {account.login} at {account.server}, the scenario is for "
+                f"{self._scenario.login} at {self._scenario.server}: give another --state"
+            )
+        book = Book(account.order_tickets, account.deal_tickets, account.processed_ms)
+        book.balance, book.credit = account.balance, account.credit
+        for kind, ticket, body in self._connection.execute("SELECT kind, ticket, body FROM records"):
+            getattr(book, kind)[ticket] = msgspec.json.decode(body, type=_RECORDS[kind])
+        return account.seed, book
+
+    def save(self) -> None:
+        """Write what changed, all of it or nothing."""
+        book = self.book
+        account = Account(
+            self._scenario.login, self._scenario.server, self.seed, book.balance, book.credit,
+            book.order_tickets, book.deal_tickets, book.processed_ms,
+        )  # fmt: skip
+        with self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("REPLACE INTO account VALUES (1, ?)", (self._encode(account),))
+            for kind, ticket in sorted(book.unsaved):
+                record = getattr(book, kind).get(ticket)
+                if record is None:
+                    self._connection.execute("DELETE FROM records WHERE kind = ? AND ticket = ?", (kind, ticket))
+                else:
+                    row = (kind, ticket, self._encode(record))
+                    self._connection.execute("REPLACE INTO records VALUES (?, ?, ?)", row)
+        book.unsaved.clear()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+
+def _open_account(scenario: Scenario, random: Random, now_ms: int) -> Book:
+    """A new account, made some days ago, whose history begins with its deposit (mt5-facts 5.2)."""
+    opened_ms = now_ms - random.randrange(3 * 86_400_000, 9 * 86_400_000)
+    orders = Sequence(random.randrange(300_000_000, 900_000_000))
+    deals = Sequence(random.randrange(200_000_000, 290_000_000))
+    book = Book(orders, deals, now_ms)
+    amount = int((scenario.balance.scaleb(scenario.currency_digits)).quantize(Decimal(1), ROUND_HALF_UP))
+    ticket = deals.next(random)
+    deals.latest += random.randrange(100_000, 900_000)
+    book.add_deal(Deal(ticket=ticket, order=0, time_ms=opened_ms, type=c.DEAL_TYPE_BALANCE, entry=0, profit=amount))
+    return book
