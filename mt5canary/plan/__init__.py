@@ -1,0 +1,20 @@
+"""The plan: ``canary.yaml`` and everything else that has a say, validated, immutable, each value with its source."""
+
+from mt5canary.plan.loading import load
+from mt5canary.plan.problems import PlanProblems, Problem
+from mt5canary.plan.resolved import Resolved
+from mt5canary.plan.schema import Account, Decision, Limits, Order, Plan, Target, Witness
+
+__all__ = [
+    "Account",
+    "Decision",
+    "Limits",
+    "Order",
+    "Plan",
+    "PlanProblems",
+    "Problem",
+    "Resolved",
+    "Target",
+    "Witness",
+    "load",
+]

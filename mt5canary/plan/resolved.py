@@ -1,0 +1,119 @@
+"""A plan in effect: one target selected, its limits in place, each value with where it came from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mt5canary.plan.checking import MASK
+from mt5canary.plan.durations import format_duration
+from mt5canary.plan.fields import NO_AGE, Secret
+from mt5canary.plan.schema import Limits, Order, Plan, Section, Target
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What a run works from; it never changes.
+
+    ``sources`` says of each value, by its dotted path, where it came from: ``canary.yaml:12``,
+    ``environment GTW_HOST``, ``.env GTW_PORT``, ``command line --set order.magic``, ``built in``, ``default``.
+    """
+
+    plan: Plan
+    name: str
+    sources: Mapping[str, str]
+    file: Path
+    state: Path
+
+    @property
+    def target(self) -> Target:
+        """The selected target."""
+        return self.plan.targets[self.name]
+
+    @property
+    def limits(self) -> Limits:
+        """The plan's limits under the selected target's own."""
+        return self.plan.limits
+
+    @property
+    def folder(self) -> Path:
+        """The folder that the plan's relative paths start from."""
+        return self.file.parent
+
+    @property
+    def rehearsal(self) -> bool:
+        """Whether the terminal is a simulation, so that every document must say so."""
+        return self.target.simulated
+
+    @property
+    def started_by_run(self) -> bool:
+        """Whether the run starts the target itself, and stops it."""
+        return self.target.started_by_run
+
+    def path(self, relative: Path) -> Path:
+        """Return where a path of the plan leads."""
+        return self.folder / relative
+
+    def masked(self) -> dict[str, Any]:
+        """Return the plan in effect as plain values, defaults included, secrets masked."""
+        return masked(self.plan)
+
+    def masked_yaml(self) -> str:
+        """Return the plan in effect as the text of a plan file; equal plans give equal bytes."""
+        return yaml.dump(
+            self.masked(), Dumper=yaml.SafeDumper, sort_keys=False, default_flow_style=False, allow_unicode=True
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the masked text, in hex: which plan this was."""
+        return hashlib.sha256(self.masked_yaml().encode()).hexdigest()
+
+
+def masked(section: Section) -> dict[str, Any]:
+    """Return a section as plain values; what is optional and not there is left out."""
+    values = {}
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if name == "max_age" and value is None:
+            value = NO_AGE
+        if value is not None:
+            values[field.alias or name] = _plain(value)
+    if isinstance(section, Order) and section.volume is not None:
+        del values["risk_coefficient"]  # the volume stands in its place
+    return values
+
+
+def paths_of(values: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every value's keys; a list is one value."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from paths_of(value, (*above, key))
+        else:
+            yield (*above, key)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Section):
+        return masked(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, Secret):
+        return MASK
+    if isinstance(value, timedelta):
+        return format_duration(value)
+    if isinstance(value, Path):
+        return value.as_posix()
+    if isinstance(value, float | Decimal):  # 5 and 5.00 are one amount
+        return int(value) if value == int(value) else float(value)
+    return value
