@@ -71,9 +71,7 @@ class Catalogue:
                 needed.add("X7")
         return tuple(other for other in self.criteria if other.id in needed)
 
-    def why_blocked(
-        self, criterion: Criterion, outcomes: Mapping[str, Outcome], waived: Iterable[str]
-    ) -> str | None:
+    def why_blocked(self, criterion: Criterion, outcomes: Mapping[str, Outcome], waived: Iterable[str]) -> str | None:
         """Why a criterion may not be tried yet, in words, or None where its gate is open.
 
         A waived criterion may stay UNPROVEN; a failed one is never waived.

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from mt5canary.errors import Finding
 from mt5canary.measurement import Measurement, at_least, at_most, equal, unproven
+from mt5canary.plan import Decision
 from mt5canary.wire.frames import FrameError, parse
 
 _NUMBER = r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?"
@@ -144,7 +147,11 @@ def says_go(record: AdmissionRecord) -> list[Measurement]:
 
 
 def inside_limits(
-    record: AdmissionRecord, min_confidence: Decimal, max_age: timedelta | None, max_critical: int, now: datetime
+    record: AdmissionRecord,
+    min_confidence: Decimal,
+    max_age: timedelta | None,
+    max_critical: int,
+    now: datetime,
 ) -> list[Measurement]:
     """Confidence, age and error count are inside the plan's (D4); an age of None is the plan's ``none``."""
     age = now - record.decided_at
@@ -190,6 +197,55 @@ def figures_examined(record: AdmissionRecord, require_evidence: bool) -> list[Me
     return measurements
 
 
-def utc_now() -> datetime:
-    """This host's clock."""
-    return datetime.now(UTC)
+class DecisionInspection:
+    """The decision stage over one record, read once, when it is first needed."""
+
+    def __init__(
+        self,
+        path: Path,
+        plan: Decision,
+        max_critical: int,
+        finding: Callable[[str, str], object],
+        log: Callable[[str, str], object],
+    ) -> None:
+        self._path = path
+        self._plan = plan
+        self._max_critical = max_critical
+        self._finding = finding
+        self._log = log
+
+    @cached_property
+    def record(self) -> AdmissionRecord:
+        """The record; raises Finding where it cannot be used."""
+        return read(self._path)
+
+    def parses(self) -> list[Measurement]:
+        """D1: the record exists and parses."""
+        return exists_and_parses(self.record)
+
+    def hash_is_the_plans(self) -> list[Measurement]:
+        """D2: its hash recomputes to the plan's."""
+        scheme = scheme_of(self._plan.hash)
+        computed = self.record.hash(scheme)
+        agrees = "is the plan's" if computed == self._plan.hash else f"is not the plan's {self._plan.hash}"
+        self._log("decision", f"DECISION_HASH: {computed} ({scheme}) recomputed, {agrees}")
+        for text in hash_findings(self._plan.hash):
+            self._finding("D2", text)
+        return hash_recomputes(self.record, self._plan.hash)
+
+    def says_go(self) -> list[Measurement]:
+        """D3: it says GO."""
+        return says_go(self.record)
+
+    def is_inside_limits(self) -> list[Measurement]:
+        """D4: confidence, age and error count are inside the plan's limits."""
+        if self._plan.max_age is None:
+            self._finding("D4", f"the plan sets no max_age; the decision is of {self.record.members['timestamp']}")
+        now = datetime.now(UTC)
+        return inside_limits(self.record, self._plan.min_confidence, self._plan.max_age, self._max_critical, now)
+
+    def figures_are_examined(self) -> list[Measurement]:
+        """D5: what its own figures leave unproven is listed."""
+        for text in unproven_figures(self.record):
+            self._finding("D5", text)
+        return figures_examined(self.record, self._plan.require_evidence)

@@ -49,14 +49,17 @@ def _measured(
 ) -> Measurement:
     plain: Value = float(value) if isinstance(value, Decimal) else value  # type: ignore[assignment]
     missing = plain is None or samples < 1 or (isinstance(plain, float) and math.isnan(plain))
-    if missing or unproven:
-        outcome = Outcome.UNPROVEN
-    else:
-        outcome = Outcome.PASS if holds else Outcome.FAIL
+    decided = Outcome.PASS if holds else Outcome.FAIL
+    outcome = Outcome.UNPROVEN if missing or unproven else decided
     if isinstance(plain, float) and not math.isfinite(plain):
         plain = str(plain)
     return Measurement(
-        name=name, value=None if samples < 1 else plain, unit=unit, limit=limit, samples=samples, outcome=outcome
+        name=name,
+        value=None if samples < 1 else plain,
+        unit=unit,
+        limit=limit,
+        samples=samples,
+        outcome=outcome,
     )
 
 
@@ -112,9 +115,7 @@ def unproven(name: str, missing: str, unit: str = "") -> Measurement:
     return Measurement(name=name, value=None, unit=unit, limit=missing, samples=0, outcome=Outcome.UNPROVEN)
 
 
-def judged(  # noqa: PLR0917 -- the columns of a measurement, in their order
-    name: str, value: object, outcome: Outcome, limit: str, unit: str = "", samples: int = 1
-) -> Measurement:
+def by_rule(name: str, value: object, outcome: Outcome, limit: str, unit: str = "", samples: int = 1) -> Measurement:
     """A value whose limit is a rule of its own, such as a confidence bound; no samples is UNPROVEN all the same."""
     return _measured(name, value, outcome is Outcome.PASS, limit, unit, samples, outcome is Outcome.UNPROVEN)
 
@@ -126,6 +127,5 @@ def describe(measurement: Measurement) -> str:
     value = f"{measurement.value:.6g}" if isinstance(measurement.value, float) else str(measurement.value)
     unit = f" {measurement.unit}" if measurement.unit else ""
     return (
-        f"{measurement.name}: {value}{unit} (limit {measurement.limit}, n={measurement.samples})"
-        f" {measurement.outcome}"
+        f"{measurement.name}: {value}{unit} (limit {measurement.limit}, n={measurement.samples}) {measurement.outcome}"
     )

@@ -104,4 +104,3 @@ def state_folder(root: Path, server: str, login: int, magic: int) -> Path:
 def own_state() -> tempfile.TemporaryDirectory[str]:
     """A state folder that is gone with the run, for a target that the run starts."""
     return tempfile.TemporaryDirectory(prefix="mt5canary-state-")
-

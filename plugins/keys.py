@@ -6,6 +6,7 @@ import pytest
 
 from mt5canary.catalogue import Catalogue, Criterion
 from mt5canary.evidence.run import Run
+from mt5canary.operation import Operation
 from mt5canary.plan import Resolved
 
 MODE = pytest.StashKey[str | None]()
@@ -17,6 +18,9 @@ RESOLVED = pytest.StashKey[Resolved]()
 
 RUN = pytest.StashKey[Run]()
 """The run; only with a mode, from configuration to the very end."""
+
+OPERATION = pytest.StashKey[Operation]()
+"""The run's gateway, sessions and way out; only with a mode."""
 
 CRITERION = pytest.StashKey[Criterion]()
 """On an item: the criterion that it proves."""

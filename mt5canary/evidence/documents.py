@@ -6,17 +6,21 @@ The same records and verdict give the same bytes again. Whatever came from outsi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from mt5canary.catalogue import STAGES, Criterion
 from mt5canary.evidence import wording
 from mt5canary.evidence.chain import utc
-from mt5canary.evidence.position import report_position, settings_of
+from mt5canary.evidence.position import report_position
+from mt5canary.evidence.records import environment_of, settings, settings_of
 from mt5canary.evidence.story import story
 from mt5canary.evidence.text import markdown
 from mt5canary.evidence.verdict import CriterionResult, Verdict
+
+if TYPE_CHECKING:  # the plan's own imports are heavy, and a report needs none of them
+    from mt5canary.plan import Resolved
 
 COMPLETION_REPORT = "COMPLETION_REPORT.md"
 EXECUTION_PLAN = "EXECUTION_PLAN.md"
@@ -140,11 +144,9 @@ def _value(entry: object) -> tuple[object, object]:
 
 
 def _environment(records: Iterable[dict[str, Any]]) -> list[str]:
-    environment = next((record.get("environment") for record in records if record["kind"] == "run"), None)
+    environment = environment_of(records)
     lines = ["## Environment", ""]
-    if not isinstance(environment, dict):
-        return [*lines, "It was not recorded."]
-    return lines + _table(("", ""), list(environment.items()))
+    return lines + (_table(("", ""), list(environment.items())) if environment else ["It was not recorded."])
 
 
 def _how_to_check(verdict: Verdict) -> list[str]:
@@ -168,35 +170,27 @@ The first compares every file with the manifest. The second shows what the gatew
 The third walks the chain of records and prints its head, which is `chain.head` in the manifest.""".splitlines()
 
 
-def execution_plan(
-    values: Mapping[str, Any], criteria: Sequence[Criterion], *, task: str, mode: str, target: str, rehearsal: bool
-) -> str:
-    """``EXECUTION_PLAN.md``: what will be done, rendered from the plan in effect before anything is done.
+def execution_plan(resolved: Resolved, title: str, criteria: Sequence[Criterion] = ()) -> str:
+    """``EXECUTION_PLAN.md``: what will be done, rendered from the plan in effect before anything is done."""
+    return render_plan(settings(resolved), title, criteria, rehearsal=resolved.rehearsal)
 
-    ``values`` are the plan's fields by dotted name, each with its ``value`` and its ``source``, secrets masked.
-    """
-    prefix = f"{wording.REHEARSAL}: " if rehearsal else ""
-    note = [f"**{wording.REHEARSAL}.** The terminal, its market and its account are simulated.", ""]
-    lines = [
-        f"# {markdown(f'{prefix}execution plan of the canary {mode} run of task {task} on {target}')}",
-        "",
-        *(note if rehearsal else []),
-        *_promise(mode),
-        "",
-    ]
+
+def render_plan(values: Mapping[str, Any], title: str, criteria: Sequence[Criterion], *, rehearsal: bool) -> str:
+    """The same from the plan's fields by dotted name, each with its ``value`` and its ``source``, secrets masked."""
+    lines = [f"# Execution plan. {markdown(title)}", "", *_promise(criteria), ""]
+    if rehearsal:
+        lines += [f"**{wording.REHEARSAL}.** The terminal, its market and its account are simulated.", ""]
     left = dict(values)
     for number, stage in enumerate(STAGES, 1):
         mine = [criterion for criterion in criteria if criterion.stage == stage]
-        lines += [f"## {number}. {stage}", "", *_planned(mine), ""]
-        chosen = [name for name in values if name.startswith(_FIELDS[stage])]
-        rows = [(name, *_value(values[name])) for name in chosen]
-        if mine and rows:
+        lines += [f"## {number}. {stage}", ""]
+        lines += [*(f"- **{criterion.id}** {markdown(criterion.title)}" for criterion in mine), ""]
+        rows = [(name, *_value(values[name])) for name in values if name.startswith(_FIELDS[stage])]
+        if rows:
             lines += [*_table(("Field", "Value", "Source"), rows), ""]
-            left = {name: value for name, value in left.items() if name not in chosen}
-    if left:
-        rows = [(name, *_value(left[name])) for name in left]
-        lines += ["## Everything else in the plan", "", *_table(("Field", "Value", "Source"), rows), ""]
-    return "\n".join(lines)
+        left = {name: value for name, value in left.items() if not name.startswith(_FIELDS[stage])}
+    rows = [(name, *_value(left[name])) for name in left]
+    return "\n".join([*lines, "## The rest of the plan", "", *_table(("Field", "Value", "Source"), rows), ""])
 
 
 _FIELDS = {
@@ -209,20 +203,14 @@ _FIELDS = {
 """The plan's fields that a stage holds the run against."""
 
 
-def _promise(mode: str) -> list[str]:
-    if mode != "live":
+def _promise(criteria: Sequence[Criterion]) -> list[str]:
+    if criteria and not any(criterion.live_only for criterion in criteria):
         return ["This run only reads: it sends no request that could trade or change anything."]
     return [
         "The stages run in this order, each only if every criterion before it passed. One order is sent, at most once; "
         "a lost reply is resolved by asking, never by sending again. Whatever ends the run after the order has left "
-        "closes every position of this plan's magic number, unless the plan keeps it and every criterion passed.",
+        "closes every position of this plan's magic number, unless the plan keeps it and every criterion passed."
     ]
-
-
-def _planned(criteria: Sequence[Criterion]) -> list[str]:
-    if not criteria:
-        return ["Not part of this run."]
-    return [f"- **{criterion.id}** {markdown(criterion.title)}" for criterion in criteria]
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from mt5canary.evidence.chain import utc
 from mt5canary.evidence.exchanges import Told, told
+from mt5canary.evidence.records import settings_of
 from mt5canary.evidence.story import answer
 from mt5canary.evidence.verdict import Verdict
 
@@ -51,15 +52,6 @@ def report_position(records: Iterable[dict[str, Any]], verdict: Verdict) -> Posi
 def _is_kept(records: list[dict[str, Any]]) -> bool:
     values = settings_of(records)
     return str(values.get("order.hold", {}).get("value")) == "keep"
-
-
-def settings_of(records: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """The plan's values with their sources, as the run recorded them; the last record counts."""
-    found: dict[str, Any] = {}
-    for record in records:
-        if record["kind"] == "settings" and isinstance(record.get("values"), dict):
-            found = record["values"]
-    return found
 
 
 def _known(asked: list[Told], verdict: Verdict) -> tuple[str, ...]:

@@ -39,7 +39,9 @@ def new_run_id(now: datetime) -> str:
 class Run:
     """A run from its first record to its verdict."""
 
-    def __init__(self, reports: Path, mode: str, catalogue: Catalogue, *, task: str, target: str, rehearsal: bool) -> None:
+    def __init__(
+        self, reports: Path, mode: str, catalogue: Catalogue, *, task: str, target: str, rehearsal: bool
+    ) -> None:
         started = datetime.now(UTC)
         self.started_monotonic = time.monotonic()
         self.id = new_run_id(started)
@@ -121,6 +123,12 @@ class Run:
         self.results[criterion.id] = result
         self.record("outcome", {"criterion": criterion.id, "outcome": outcome, "reason": reason})
         return result
+
+    def fill(self, level: str, **facts: Any) -> None:
+        """Say what is known of the order, and on what level of evidence (E1 the reply, E2 the history)."""
+        self.order = OrderFacts(**facts)
+        self.evidence_level = level
+        self.record("order", {"level": level, **facts}, durable=True)
 
     def document(self, name: str, content: str) -> None:
         """Write a document of the bundle and bind its digest into the chain."""

@@ -51,14 +51,19 @@ def _intents(records: list[dict[str, Any]]) -> Iterator[Step]:
     for record in records:
         if record["kind"] == "intent":
             facts = record.get("facts")
-            body = facts if isinstance(facts, dict) else {k: v for k, v in record.items() if k not in _ENVELOPE}
+            body = facts if isinstance(facts, dict) else _body(record)
             yield Step(record["at"], f"journal: {record.get('step', 'INTENT')}", _members(body), record["seq"])
+
+
+def _body(record: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name not in _ENVELOPE}
 
 
 def _events(records: list[dict[str, Any]]) -> Iterator[Step]:
     events = [record for record in records if record["kind"] == "event"]
     for record in events[:MOST_EVENTS]:
-        yield Step(record["at"], str(record.get("name", "event")), str(record.get("text", "")), record["seq"])
+        body = _body(record)
+        yield Step(record["at"], f"event: {body.pop('name', 'unnamed')}", _members(body), record["seq"])
     if len(events) > MOST_EVENTS:
         last = events[-1]
         yield Step(last["at"], "more events", f"{len(events) - MOST_EVENTS} more in evidence.jsonl", last["seq"])

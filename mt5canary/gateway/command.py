@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
+import sys
 import threading
 from pathlib import Path
 from types import FrameType
@@ -14,7 +16,7 @@ from mt5canary.errors import UsageProblem
 from mt5canary.gateway.caps import Caps, read_caps
 from mt5canary.gateway.gateway import Gateway
 from mt5canary.gateway.journal import Journal
-from mt5canary.gateway.server import bind, serve
+from mt5canary.gateway.server import Server, bind
 from mt5canary.gateway.terminal import AttachedTerminal
 from mt5canary.wire.signature import SignatureError, read_secret
 
@@ -32,6 +34,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scenario", metavar="NAME_OR_FILE", default="default", help="of the simulated terminal")
     parser.add_argument("--caps", metavar="FILE", type=Path, help="this gateway's own limits on orders")
     parser.add_argument("--curve-key", metavar="FILE", type=Path, help="the server's CURVE key; switches CURVE on")
+    parser.add_argument(
+        "--stop-with-input", action="store_true", help="end when the standard input does, as a run's own gateway must"
+    )
     parser.add_argument("--curve-allow", metavar="DIR", type=Path, help="the public keys of the clients admitted")
 
 
@@ -47,8 +52,10 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         socket = _bind(context, arguments.bind)
         stopping = _stop_on_signals()
+        if arguments.stop_with_input:
+            threading.Thread(target=_stop_at_end_of_input, args=(stopping,), daemon=True).start()
         _announce(arguments, terminal, socket, secret)
-        serve(socket, Gateway(terminal, journal, secret, caps), stopping)
+        Server(context, socket, Gateway(terminal, journal, secret, caps)).serve(stopping.is_set)
     finally:
         context.destroy(linger=0)
         journal.close()
@@ -116,6 +123,13 @@ def _stop_on_signals() -> threading.Event:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), stop)
     return stopping
+
+
+def _stop_at_end_of_input(stopping: threading.Event) -> None:
+    # unbuffered, because a thread inside a buffered read cannot be left behind at the interpreter's end
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    stopping.set()
 
 
 def _announce(

@@ -1,84 +1,141 @@
 """The gateway's judgement: from a request's frame to its reply's.
 
 The order is the protocol's: parse; the recorded reply of this uuid; halted; signature; caps; terminal. Whatever
-arrives gets an answer.
+arrives gets an answer. What needs the terminal is done by the worker, one request at a time (``ask``); the rest is
+answered at once (``accept``), also while a terminal call hangs.
 """
 
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from mt5canary import __version__
-from mt5canary.gateway import decoding, paging, reads, resolution, trades, words
+from mt5canary.gateway import decoding, paging, reads, trades, words
 from mt5canary.gateway.caps import Caps
 from mt5canary.gateway.decoding import Envelope
+from mt5canary.gateway.identity import Identity
 from mt5canary.gateway.journal import Journal, Record
 from mt5canary.gateway.log import Line
 from mt5canary.gateway.refusals import Refusal, refusal_reply
+from mt5canary.gateway.resolution import Resolution
+from mt5canary.gateway.results import AccountInfo
 from mt5canary.gateway.terminal import AttachedTerminal, TerminalSilent
 from mt5canary.wire import requests as wire
 from mt5canary.wire import signature
 
 Fields = dict[str, Any]
 
+READ_SECONDS = 4.0
+TRADE_SECONDS = 14.0
+CLOSE_ALL_SECONDS = 55.0
+HELLO_SECONDS = 1.0
+
+
+class Answer(NamedTuple):
+    """A reply's frame, and the line that the log gets about it."""
+
+    frame: bytes
+    line: Line
+
+
+class Task(NamedTuple):
+    """A request that needs the terminal.
+
+    ``seconds`` is how long its client may be left without an answer; after that it gets ``Gateway.overdue``.
+    """
+
+    request: wire.Request
+    envelope: Envelope
+    seconds: float
+    received: float
+
 
 class Gateway:
     """One gateway for one terminal; ``secret`` is None where signatures are not verified."""
 
     def __init__(self, terminal: AttachedTerminal, journal: Journal, secret: bytes | None, caps: Caps) -> None:
-        self._terminal = terminal
         self._interface = terminal.interface
         self._journal = journal
         self._secret = secret
         self._caps = caps
-        self._instance = str(uuid.uuid4())
-        self._started_at = time.time()
         self._encode = msgspec.json.Encoder().encode
-        terminal_call = self._interface
-        self._reads: dict[type[wire.Request], Callable[[Any], Fields]] = {
-            wire.Ping: lambda request: {"latency_ms": 0.0},
-            wire.Hello: self._hello,
-            wire.GetAccount: lambda request: reads.get_account(terminal_call),
-            wire.GetPositions: lambda request: reads.get_positions(terminal_call, request),
-            wire.GetSymbol: lambda request: reads.get_symbol(terminal_call, request),
-            wire.GetTick: lambda request: reads.get_tick(terminal_call, request),
-            wire.CheckOrder: lambda request: trades.check_order(terminal_call, request),
-            wire.SyncAll: lambda request: {"status": "OK"} | reads.sync_all(terminal_call, request),
-            wire.GetDeals: lambda request: reads.get_deals(terminal_call, request),
-            wire.GetOrders: lambda request: reads.get_orders(terminal_call, request),
-            wire.FindRequest: self._find_request,
-        }
-        self._controls: dict[type[wire.Request], Callable[[Any], Fields]] = {
+        self._resolution = Resolution(terminal, journal, self._encode)
+        self.identity = Identity(terminal)
+        self._at_once: dict[type[wire.Request], Callable[[Any], Fields]] = {
+            wire.Ping: self._ping,
             wire.Lease: self._lease,
             wire.Halt: self._halt,
             wire.Resume: self._resume,
         }
+        self._reads: dict[type[wire.Request], Callable[[Any], Fields]] = {
+            wire.Hello: self._hello,
+            wire.GetAccount: lambda request: reads.get_account(self._interface),
+            wire.GetPositions: lambda request: reads.get_positions(self._interface, request),
+            wire.GetSymbol: lambda request: reads.get_symbol(self._interface, request),
+            wire.GetTick: lambda request: reads.get_tick(self._interface, request),
+            wire.CheckOrder: lambda request: trades.check_order(self._interface, request),
+            wire.SyncAll: lambda request: {"status": "OK"} | reads.sync_all(self._interface, request),
+            wire.GetDeals: lambda request: reads.get_deals(self._interface, request),
+            wire.GetOrders: lambda request: reads.get_orders(self._interface, request),
+            wire.FindRequest: self._find_request,
+        }
 
     # -- a frame and its answer -----------------------------------------------------------------------------
 
-    def answer(self, frame: bytes) -> tuple[bytes, Line]:
-        """Answer a frame, and say in one line what was asked and what became of it."""
-        started = time.perf_counter()
+    def accept(self, frame: bytes) -> Answer | Task:
+        """Answer a frame at once, or say what must be asked of the terminal."""
+        received = time.perf_counter()
         envelope = Envelope()
         try:
             members = decoding.parse(frame)
             envelope = decoding.envelope(members)
-            fields = self._carry_out(decoding.decode(members), envelope)
+            request = decoding.decode(members)
         except Refusal as refusal:
-            fields = refusal_reply(envelope.action, refusal)
+            return self._answer(envelope, refusal_reply(envelope.action, refusal), received)
+        handle = self._at_once.get(type(request))
+        if handle is None:
+            return Task(request, envelope, _patience(request), received)
+        return self._answer(envelope, self._guarded(envelope.action, lambda: handle(request)), received)
+
+    def ask(self, task: Task) -> Answer:
+        """Carry out what needs the terminal; called by the worker."""
+        fields = self._guarded(task.envelope.action, lambda: self._carry_out(task.request, task.envelope))
+        return self._answer(task.envelope, fields, task.received)
+
+    def overdue(self, task: Task, begun: bool) -> Answer:
+        """The answer to a request that the terminal kept waiting; one that had not begun will not be carried out."""
+        action = task.envelope.action
+        if isinstance(task.request, wire.Hello) and self.identity.sighting is not None:
+            fields = self.identity.told(self.identity.sighting, False, sorted(wire.REQUESTS)) | self._halt_told()
+        elif isinstance(task.request, wire.FindRequest):
+            fields = {"known": True, "state": "in_flight"}
+        elif begun:
+            text = f"the terminal has not answered for {task.seconds:.0f} s"
+            fields = refusal_reply(action, Refusal("MT5_TIMEOUT", text, rejected=False))
+        else:
+            text = f"not carried out: the terminal was busy with an earlier request for {task.seconds:.0f} s"
+            fields = refusal_reply(action, Refusal("MT5_NOT_CONNECTED", text))
+        return self._answer(task.envelope, fields, task.received)
+
+    def _guarded(self, action: str, work: Callable[[], Fields]) -> Fields:
+        try:
+            return work()
+        except Refusal as refusal:
+            return refusal_reply(action, refusal)
         except TerminalSilent as silence:
-            fields = refusal_reply(envelope.action, Refusal("MT5_TIMEOUT", str(silence), rejected=False))
-        except Exception as error:  # the client must not hang because we are wrong
+            return refusal_reply(action, Refusal("MT5_TIMEOUT", str(silence), rejected=False))
+        except Exception as error:  # a client that hangs because we are wrong would know even less
             text = f"the gateway failed: {type(error).__name__}: {error}"
-            fields = refusal_reply(envelope.action, Refusal("MT5_TIMEOUT", text, rejected=False))
+            return refusal_reply(action, Refusal("MT5_TIMEOUT", text, rejected=False))
+
+    def _answer(self, envelope: Envelope, fields: Fields, received: float) -> Answer:
         reply = self._finished(envelope, fields)
-        return self._written(reply), Line.of(envelope, reply, (time.perf_counter() - started) * 1000)
+        line = Line.of(envelope, reply, (time.perf_counter() - received) * 1000)
+        return Answer(paging.fitted(reply, self._encode), line)
 
     def _finished(self, envelope: Envelope, fields: Fields) -> Fields:
         reply = {"uuid": envelope.uuid, "status": "ok", "server_time": words.rfc3339(time.time())} | fields
@@ -86,29 +143,41 @@ class Gateway:
             reply["nonce"] = envelope.nonce
         return reply
 
-    def _written(self, reply: Fields) -> bytes:
-        return paging.fitted(reply, self._encode)
-
     def _carry_out(self, request: wire.Request, envelope: Envelope) -> Fields:
         read = self._reads.get(type(request))
         if read is not None:
             return read(request)
         if recorded := self._recorded(request):
             return recorded
-        if isinstance(request, wire.Open) and self._journal.halt_reason is not None:
-            raise Refusal("HALTED", f"halted: {self._journal.halt_reason}")
-        signed_at = self._verified(request)
-        if control := self._controls.get(type(request)):
-            self._check_age(signed_at)
-            return control(request)
+        self._check_halt(request)
+        signed_at = self._verified(request, reads.account_info(self._interface))
         return self._trade(request, envelope, signed_at)
 
-    # -- signatures -----------------------------------------------------------------------------------------
+    # -- judgement ------------------------------------------------------------------------------------------
 
-    def _verified(self, request: wire.Request) -> datetime | None:
+    def _recorded(self, request: wire.Request) -> Fields | None:
+        """The reply that this uuid already got; None where it is new, or turned out never to have been carried out."""
+        record = self._journal.find(request.uuid)
+        if record is None:
+            return None
+        if (record.action, record.body) != (str(request.__struct_config__.tag), decoding.body(request)):
+            raise Refusal("UUID_REUSED", f"this uuid was a {record.action} with another body")
+        return self._resolved(record)
+
+    def _resolved(self, record: Record) -> Fields | None:
+        if record.reply is None or record.unknown:
+            return self._resolution.resolve(record, time.time())
+        fields: Fields = msgspec.json.decode(record.reply)
+        return {name: value for name, value in fields.items() if name not in ("nonce", "server_time")}
+
+    def _check_halt(self, request: wire.Request) -> None:
+        if isinstance(request, wire.Open) and self._journal.halt_reason is not None:
+            raise Refusal("HALTED", f"halted: {self._journal.halt_reason}")
+
+    def _verified(self, request: wire.Request, account: AccountInfo) -> datetime | None:
+        """When a request was signed; None where no secret is set. Raises Refusal."""
         if self._secret is None:
             return None
-        account = reads.account_info(self._interface)
         text = getattr(request, "risk_signature", "")
         try:
             return signature.verify(self._secret, text, request, account.server, account.login)
@@ -125,90 +194,59 @@ class Gateway:
 
     # -- trading --------------------------------------------------------------------------------------------
 
-    def _recorded(self, request: wire.Request) -> Fields | None:
-        record = self._journal.find(request.uuid)
-        if record is None:
-            return None
-        if (record.action, record.body) != (str(request.__struct_config__.tag), decoding.body(request)):
-            raise Refusal("UUID_REUSED", f"this uuid was a {record.action} with another body", retcode=0)
-        return self._resolved(record)
-
-    def _resolved(self, record: Record) -> Fields | None:
-        """The reply of a request that is already known; None where it turned out never to have been carried out."""
-        if record.reply is None or record.unknown:
-            return resolution.resolve(self._terminal, self._journal, record, time.time(), self._encode)
-        return _recorded_fields(record.reply)
-
     def _trade(self, request: wire.Request, envelope: Envelope, signed_at: datetime | None) -> Fields:
         if isinstance(request, wire.Open):
             self._caps.judge(request, self._interface, self._journal, time.time())
         self._check_age(signed_at)
-        frame = msgspec.json.encode(request)
-        action = str(request.__struct_config__.tag)
-        self._journal.begin(request.uuid, action, decoding.body(request), frame, time.time())
+        self._journal.begin(self._record(request))
         unknown, orders = False, tuple[int, ...]()
         try:
-            fields, orders = self._ask_terminal(request, lambda: self._last_look(request, signed_at))
+            fields, orders = self._ask_terminal(request, signed_at)
         except trades.Unknown as refusal:
             unknown, orders = True, (refusal.order,) if refusal.order else ()
-            fields = refusal_reply(action, refusal)
+            fields = refusal_reply(envelope.action, refusal)
         except Refusal as refusal:
-            fields = refusal_reply(action, refusal)
+            fields = refusal_reply(envelope.action, refusal)
         except TerminalSilent as silence:
             unknown = True
-            fields = refusal_reply(action, Refusal("MT5_TIMEOUT", str(silence), rejected=False))
-        reply = self._written(self._finished(envelope, fields))
-        self._journal.finish(request.uuid, reply, orders, time.time(), unknown)
+            fields = refusal_reply(envelope.action, Refusal("MT5_TIMEOUT", str(silence), rejected=False))
+        self._journal.finish(request.uuid, self._encode(self._finished(envelope, fields)), orders, time.time(), unknown)
         return fields
 
-    def _last_look(self, request: wire.Request, signed_at: datetime | None) -> None:
-        """What is judged at the last moment before a request goes to the terminal."""
-        if isinstance(request, wire.Open) and self._journal.halt_reason is not None:
-            raise Refusal("HALTED", f"halted: {self._journal.halt_reason}")
-        if not isinstance(request, wire.CloseAll):
+    def _record(self, request: wire.Request) -> Record:
+        tick_msc = trades.server_time(self._interface, request)
+        action, body = str(request.__struct_config__.tag), decoding.body(request)
+        return Record(request.uuid, action, body, self._encode(request), time.time(), tick_msc, None, False)
+
+    def _ask_terminal(self, request: wire.Request, signed_at: datetime | None) -> trades.Outcome:
+        def last_look() -> None:
+            self._check_halt(request)
             self._check_age(signed_at)
 
-    def _ask_terminal(self, request: wire.Request, before: trades.BeforeSending) -> trades.Outcome:
         match request:
             case wire.Open():
-                return trades.open_position(self._interface, request, before)
+                return trades.open_position(self._interface, request, last_look)
             case wire.Close():
-                return trades.close_position(self._interface, request, before)
+                return trades.close_position(self._interface, request, last_look)
             case wire.CloseAll():
+                self._check_age(signed_at)  # once: closing many takes longer than a signature lives
                 magic = request.magic if isinstance(request.magic, int) else None
-                return trades.close_all(self._interface, magic, "close all", before)
-        raise Refusal("UNKNOWN_ACTION", f"{type(request).__name__} cannot trade")
+                return trades.close_all(self._interface, magic, "close all")
+        raise AssertionError(f"{type(request).__name__} cannot trade")
 
     # -- the gateway's own actions --------------------------------------------------------------------------
 
+    def _ping(self, request: wire.Ping) -> Fields:
+        return {"latency_ms": 0.0}
+
     def _hello(self, request: wire.Hello) -> Fields:
-        account = reads.account_info(self._interface)
-        terminal = self._interface.terminal_info()
-        if terminal is None:
-            raise reads.not_answered(self._interface, "MT5_NOT_CONNECTED", "no terminal information")
-        halt_reason = self._journal.halt_reason
-        return {
-            "protocol": "4.3",
-            "gateway": {
-                "name": "mt5canary", "version": __version__, "instance": self._instance,
-                "started_at": words.rfc3339(self._started_at),
-            },
-            "capabilities": sorted(wire.REQUESTS),
-            "terminal": {
-                "kind": self._terminal.kind, "name": terminal.name, "company": terminal.company,
-                "build": terminal.build, "connected": terminal.connected,
-                "trade_allowed": terminal.trade_allowed, "tradeapi_disabled": terminal.tradeapi_disabled,
-                "ping_last_us": terminal.ping_last,
-            },
-            "account": {
-                "login": account.login, "server": account.server, "company": account.company,
-                "trade_mode": words.word(words.TRADE_MODES, account.trade_mode),
-                "margin_mode": words.word(words.MARGIN_MODES, account.margin_mode),
-                "leverage": account.leverage, "currency": account.currency,
-                "trade_allowed": account.trade_allowed, "trade_expert": account.trade_expert,
-            },
-            "halted": halt_reason is not None, "halt_reason": halt_reason or "",
-        }  # fmt: skip
+        sighting = self.identity.look()
+        told = self.identity.told(sighting, sighting.terminal.connected, sorted(wire.REQUESTS))
+        return told | self._halt_told()
+
+    def _halt_told(self) -> Fields:
+        reason = self._journal.halt_reason
+        return {"halted": reason is not None, "halt_reason": reason or ""}
 
     def _find_request(self, request: wire.FindRequest) -> Fields:
         record = self._journal.find(request.request_uuid)
@@ -216,18 +254,21 @@ class Gateway:
             return {"known": False}
         try:
             fields = self._resolved(record)
-        except Refusal:
+        except trades.Unknown:
             return {"known": True, "state": "in_flight"}
         if fields is None:
             return {"known": False}
-        latest = self._journal.find(request.request_uuid)
-        assert latest is not None
-        assert latest.reply is not None
-        return {"known": True, "state": "done", "reply": msgspec.json.decode(latest.reply)}
+        latest = self._journal.find(request.request_uuid) or record
+        return {"known": True, "state": "done", "reply": msgspec.Raw(latest.reply or b"null")}
+
+    def _control(self, request: wire.Request) -> None:
+        """Judge an action that changes the gateway itself. Raises Refusal."""
+        sighting = self.identity.sighting or self.identity.look()
+        self._check_age(self._verified(request, sighting.account))
 
     def _lease(self, request: wire.Lease) -> Fields:
-        now = datetime.now(UTC)
-        expires = now + timedelta(seconds=request.seconds)
+        self._control(request)
+        expires = datetime.now(UTC) + timedelta(seconds=request.seconds)
         if request.seconds:
             self._journal.lease(request.magic, expires.timestamp())
         else:
@@ -235,36 +276,33 @@ class Gateway:
         return {"expires_at": words.rfc3339(expires.timestamp())}
 
     def _halt(self, request: wire.Halt) -> Fields:
+        self._control(request)
         self._journal.halt(request.reason, time.time())
         return {"halted": True}
 
     def _resume(self, request: wire.Resume) -> Fields:
+        self._control(request)
         self._journal.resume()
         return {"halted": False}
 
     # -- what happens without being asked -------------------------------------------------------------------
 
-    def enforce_leases(self) -> list[Line]:
-        """Close the positions of every magic number whose lease has ended; a line for each attempt."""
-        lines = []
-        for magic, expires in self._journal.leases().items():
-            if expires <= time.time():
-                lines.append(self._end_lease(magic))
-        return lines
+    def expired_leases(self) -> list[int]:
+        """The magic numbers whose lease has ended."""
+        now = time.time()
+        return [magic for magic, expires in self._journal.leases.items() if expires <= now]
 
-    def _end_lease(self, magic: int) -> Line:
+    def enforce_lease(self, magic: int) -> Line:
+        """Close the positions of a magic number whose lease has ended; called by the worker."""
         started = time.perf_counter()
-        envelope = Envelope(action="LEASE_EXPIRED")
-        try:
-            outcome = trades.close_all(self._interface, magic, "lease expired", lambda: None)
-            fields = outcome.fields
-        except Refusal as refusal:
-            fields = refusal_reply("LEASE_EXPIRED", refusal)
-        except TerminalSilent as silence:
-            fields = refusal_reply("LEASE_EXPIRED", Refusal("MT5_TIMEOUT", str(silence)))
-        if fields["status"] == "ok":  # otherwise it is tried again on the next pass
+        if magic not in self.expired_leases():  # renewed while this waited for the terminal
+            return Line.of(Envelope(action="LEASE_RENEWED"), {"status": "ok"}, 0.0)
+        fields = self._guarded(
+            "LEASE_EXPIRED", lambda: trades.close_all(self._interface, magic, "lease expired").fields
+        )
+        if fields["status"] == "ok":  # otherwise it is tried again
             self._journal.end_lease(magic)
-        line = Line.of(envelope, fields, (time.perf_counter() - started) * 1000)
+        line = Line.of(Envelope(action="LEASE_EXPIRED"), fields, (time.perf_counter() - started) * 1000)
         return line.with_detail(magic=magic, closed=[entry["position"] for entry in fields.get("closed", ())])
 
     def resolve_in_flight(self) -> list[Line]:
@@ -272,19 +310,19 @@ class Gateway:
         lines = []
         for record in self._journal.in_flight():
             started = time.perf_counter()
-            envelope = Envelope(uuid=record.uuid, action=record.action)
-            try:
-                fields = self._resolved(record) or {"status": "error", "error_msg": "never reached the terminal"}
-            except Refusal as refusal:
-                fields = refusal_reply(record.action, refusal)
-            line = Line.of(envelope, fields, (time.perf_counter() - started) * 1000)
+            never: Fields = {"status": "error", "error_msg": "was never carried out"}
+            fields = self._guarded(record.action, lambda record=record: self._resolved(record) or never)  # type: ignore[misc]
+            line = Line.of(Envelope(record.uuid, None, record.action), fields, (time.perf_counter() - started) * 1000)
             lines.append(line.with_detail(resolved_at_start=True))
         return lines
 
 
-def _recorded_fields(reply: bytes) -> Fields:
-    """A recorded reply without what belongs to the frame that carried it."""
-    fields: Fields = msgspec.json.decode(reply)
-    for name in ("nonce", "server_time"):
-        fields.pop(name, None)
-    return fields
+def _patience(request: wire.Request) -> float:
+    match request:
+        case wire.Open() | wire.Close():
+            return TRADE_SECONDS
+        case wire.CloseAll():
+            return CLOSE_ALL_SECONDS
+        case wire.Hello():
+            return HELLO_SECONDS
+    return READ_SECONDS

@@ -19,6 +19,7 @@ CREATE TABLE IF NOT EXISTS requests (
     body TEXT NOT NULL,
     frame BLOB NOT NULL,
     begun REAL NOT NULL,
+    server_msc INTEGER NOT NULL,
     reply BLOB,
     unknown INTEGER NOT NULL DEFAULT 0
 );
@@ -35,8 +36,9 @@ KEPT_SECONDS = 7 * 24 * 3600.0
 class Record(NamedTuple):
     """A request as it was written down.
 
-    ``body`` is what makes two requests the same; ``reply`` is None while in flight; ``unknown`` says that the
-    reply was that the outcome is unknown, so that asking again may find it out.
+    ``body`` is what makes two requests the same; ``server_msc`` is the terminal's latest quote time when it was
+    written down; ``reply`` is None while in flight; ``unknown`` says that the reply was that the outcome is
+    unknown, so that asking again may find it out.
     """
 
     uuid: str
@@ -44,6 +46,7 @@ class Record(NamedTuple):
     body: str
     frame: bytes
     begun: float
+    server_msc: int
     reply: bytes | None
     unknown: bool
 
@@ -59,6 +62,7 @@ class Journal:
         self._connection.executescript(_SCHEMA)
         self._forget(time.time())
         self._halt_reason = self._read_halt()
+        self._leases = self._read_leases()
 
     def _forget(self, now: float) -> None:
         self._connection.execute("DELETE FROM requests WHERE begun < ? AND reply IS NOT NULL", (now - KEPT_SECONDS,))
@@ -78,13 +82,10 @@ class Journal:
         with self._lock:
             return [_record(row) for row in self._connection.execute(query)]
 
-    def begin(self, uuid: str, action: str, body: str, frame: bytes, now: float) -> None:
+    def begin(self, record: Record) -> None:
         """Write a request down before it is acted on."""
-        row = (uuid, action, body, frame, now)
         with self._lock:
-            self._connection.execute(
-                "INSERT INTO requests (uuid, action, body, frame, begun) VALUES (?, ?, ?, ?, ?)", row
-            )
+            self._connection.execute(f"INSERT INTO requests ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", record)
 
     def finish(self, uuid: str, reply: bytes, orders: tuple[int, ...], now: float, unknown: bool = False) -> None:
         """Write down a request's reply, and which of the terminal's orders were its doing."""
@@ -138,20 +139,25 @@ class Journal:
 
     # -- leases ---------------------------------------------------------------------------------------------
 
+    def _read_leases(self) -> dict[int, float]:
+        return {int(magic): expires for magic, expires in self._connection.execute("SELECT * FROM leases")}
+
+    @property
     def leases(self) -> dict[int, float]:
         """Each leased magic number with the instant at which its lease ends (s since 1970, UTC)."""
-        with self._lock:
-            return {int(magic): expires for magic, expires in self._connection.execute("SELECT * FROM leases")}
+        return self._leases
 
     def lease(self, magic: int, expires: float) -> None:
         """Give or renew a lease."""
         with self._lock:
             self._connection.execute("REPLACE INTO leases VALUES (?, ?)", (str(magic), expires))
+            self._leases = self._leases | {magic: expires}
 
     def end_lease(self, magic: int) -> None:
         """Take a lease away."""
         with self._lock:
             self._connection.execute("DELETE FROM leases WHERE magic = ?", (str(magic),))
+            self._leases = {leased: expires for leased, expires in self._leases.items() if leased != magic}
 
     def close(self) -> None:
         """Close the file."""
@@ -159,8 +165,8 @@ class Journal:
             self._connection.close()
 
 
-_COLUMNS = "uuid, action, body, frame, begun, reply, unknown"
+_COLUMNS = "uuid, action, body, frame, begun, server_msc, reply, unknown"
 
 
-def _record(row: tuple[str, str, str, bytes, float, bytes | None, int]) -> Record:
-    return Record(*row[:6], unknown=bool(row[6]))
+def _record(row: tuple[str, str, str, bytes, float, int, bytes | None, int]) -> Record:
+    return Record(*row[:7], unknown=bool(row[7]))

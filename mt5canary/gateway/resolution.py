@@ -1,9 +1,9 @@
 """What became of a request whose reply was never written down, or said that nobody knows.
 
 The terminal is asked: an order that this request made carries its magic number, symbol, side, volume and comment,
-lies after the request was written down, and belongs to no other request. Requests go to the terminal one at a
-time, so at most one order fits. Where none does, a request was never carried out once the history has had its
-time to settle.
+is no older than the quote that was current when the request was written down, and belongs to no other request.
+Requests go to the terminal one at a time, so at most one order fits. Where none does once the history has had its
+time to settle, the request was never carried out.
 """
 
 from __future__ import annotations
@@ -14,61 +14,73 @@ from typing import Any
 import msgspec
 
 from mt5canary.gateway import constants as c
-from mt5canary.gateway import reads, words
+from mt5canary.gateway import reads, trades, words
 from mt5canary.gateway.journal import Journal, Record
 from mt5canary.gateway.refusals import Refusal, refusal_reply
 from mt5canary.gateway.results import TradeDeal, TradeOrder
-from mt5canary.gateway.terminal import AttachedTerminal, TradingInterface
-from mt5canary.gateway.trades import Unknown
-from mt5canary.wire.requests import Close, CloseAll, Open, Request
+from mt5canary.gateway.terminal import AttachedTerminal
+from mt5canary.wire.requests import Close, CloseAll, Open
 
-Encode = Callable[[Any], bytes]
 Fields = dict[str, Any]
+Trading = Open | Close | CloseAll
 
-_CLOCK_SLACK_SECONDS = 2.0  # of the host's clock against the server's, below the quarter hours of its zone
-
-
-def resolve(terminal: AttachedTerminal, journal: Journal, record: Record, now: float, encode: Encode) -> Fields | None:
-    """Find out and write down the reply; None where the request was never carried out and never answered.
-
-    Raises Unknown where it cannot be told yet.
-    """
-    request = msgspec.json.decode(
-        record.frame, type={"OPEN": Open, "CLOSE": Close, "CLOSE_ALL": CloseAll}[record.action]
-    )
-    deals = _own_deals(terminal.interface, journal, record, request)
-    if isinstance(request, CloseAll):
-        fields, orders = _close_all(terminal.interface, request, deals)
-    elif deals:
-        fields, orders = _filled(request, deals[-1]), (deals[-1].order,)
-    elif now - record.begun < terminal.settle_seconds:
-        raise Unknown(f"the outcome is still unknown {now - record.begun:.1f} s after the request")
-    elif record.reply is None:
-        journal.withdraw(record.uuid)
-        return None
-    else:
-        refusal = Refusal("MT5_ORDER_FAILED", "not executed: the terminal's history holds no trace of it", retcode=0)
-        fields, orders = refusal_reply(record.action, refusal), ()
-    reply = {"uuid": record.uuid, "server_time": words.rfc3339(now)} | fields
-    journal.finish(record.uuid, encode(reply), orders, now)
-    return fields
+_KINDS: dict[str, type[Trading]] = {"OPEN": Open, "CLOSE": Close, "CLOSE_ALL": CloseAll}
+_SHORTEST_CUT = 8  # of a comment that the broker stored in part
 
 
-def _own_deals(terminal: TradingInterface, journal: Journal, record: Record, request: Request) -> list[TradeDeal]:
-    """The deals that this request made, the oldest first."""
-    deals = reads.historical_deals(terminal, 1, reads.LATEST_SECOND)
-    since = record.begun - _CLOCK_SLACK_SECONDS
-    late = [deal for deal in deals if deal.order and _utc_earliest(deal) >= since]
-    free = [deal for deal in late if journal.owner(deal.order) in (None, record.uuid)]
-    orders = {order.ticket: order for order in reads.historical_orders(terminal, 1, reads.LATEST_SECOND)}
-    return [deal for deal in free if _fits(request, deal, orders.get(deal.order))]
+class Resolution:
+    """Finds out, and writes down what it found."""
+
+    def __init__(self, terminal: AttachedTerminal, journal: Journal, encode: Callable[[Any], bytes]) -> None:
+        self._terminal = terminal.interface
+        self._settle_seconds = terminal.settle_seconds
+        self._journal = journal
+        self._encode = encode
+
+    def resolve(self, record: Record, now: float) -> Fields | None:
+        """A request's reply; None where it was never carried out and never answered, so that it may come again.
+
+        Raises trades.Unknown where it cannot be told yet.
+        """
+        request = msgspec.json.decode(record.frame, type=_KINDS[record.action])
+        deals = self._own_deals(record, request)
+        if deals:
+            fields = self._carried_out(request, record, deals)
+        elif now - record.begun < self._settle_seconds:
+            raise trades.Unknown(f"the outcome is still unknown {now - record.begun:.1f} s after the request")
+        elif record.reply is None:
+            self._journal.withdraw(record.uuid)
+            return None
+        else:
+            text = "not executed: the terminal's history holds no trace of it"
+            fields = refusal_reply(record.action, Refusal("MT5_ORDER_FAILED", text))
+        reply = {"uuid": record.uuid, "server_time": words.rfc3339(now)} | fields
+        self._journal.finish(record.uuid, self._encode(reply), tuple(deal.order for deal in deals), now)
+        return fields
+
+    def _own_deals(self, record: Record, request: Trading) -> list[TradeDeal]:
+        """The deals that this request made, the oldest first."""
+        since = max(1, record.server_msc // 1000)
+        deals = reads.historical_deals(self._terminal, since, reads.LATEST_SECOND)
+        orders = {o.ticket: o for o in reads.historical_orders(self._terminal, since, reads.LATEST_SECOND)}
+        return [
+            deal
+            for deal in deals
+            if deal.order and deal.time_msc >= record.server_msc and deal.reason == c.DEAL_REASON_EXPERT
+            if self._journal.owner(deal.order) in (None, record.uuid) and _fits(request, deal, orders.get(deal.order))
+        ]
+
+    def _carried_out(self, request: Trading, record: Record, deals: list[TradeDeal]) -> Fields:
+        if isinstance(request, CloseAll):
+            closed = [trades.closed_entry(deal) for deal in deals]
+            left = [held for held in reads.open_positions(self._terminal) if trades.is_meant(request, held)]
+            text = "still open: the gateway was stopped while it closed the others"
+            failed = [{"position": held.ticket, "retcode": 0, "error_msg": text} for held in left]
+            return trades.close_all_told(closed, failed)
+        return _filled(request, record, deals[-1])
 
 
-def _utc_earliest(deal: TradeDeal) -> float:
-    return deal.time_msc / 1000 + 12 * 3600  # server time is ahead of UTC by -12 h at the least
-
-
-def _fits(request: Request, deal: TradeDeal, order: TradeOrder | None) -> bool:
+def _fits(request: Trading, deal: TradeDeal, order: TradeOrder | None) -> bool:
     match request:
         case Open():
             side = c.DEAL_TYPE_BUY if request.type == "BUY" else c.DEAL_TYPE_SELL
@@ -78,37 +90,22 @@ def _fits(request: Request, deal: TradeDeal, order: TradeOrder | None) -> bool:
         case Close():
             return deal.entry != c.DEAL_ENTRY_IN and deal.position_id == request.ticket
         case CloseAll():
-            mine = not isinstance(request.magic, int) or deal.magic == request.magic
-            return mine and deal.entry != c.DEAL_ENTRY_IN and deal.comment == "close all"
-    return False
+            return deal.entry != c.DEAL_ENTRY_IN and trades.is_meant(request, deal)
 
 
 def _same_comment(sent: str, stored: str) -> bool:
     """Brokers cut comments: what is stored is then a beginning of what was sent (mt5-facts 5.6)."""
-    return stored == sent or (len(stored) >= 8 and sent.startswith(stored))
+    return stored == sent or (len(stored) >= _SHORTEST_CUT and sent.startswith(stored))
 
 
-def _filled(request: Request, deal: TradeDeal) -> Fields:
+def _filled(request: Open | Close, record: Record, deal: TradeDeal) -> Fields:
+    """A fill as far as the history tells it: no quote, and times by the distance from the last quote before it."""
+    milliseconds = deal.time_msc - record.server_msc if record.server_msc else 0
     fields: Fields = {
-        "status": "FILLED", "execution_time": words.rfc3339(deal.time_msc / 1000), "latency_ms": 0.0,
-        "retcode": c.TRADE_RETCODE_DONE, "order": deal.order, "deal": deal.ticket, "position": deal.position_id,
-        "bid": 0.0, "ask": 0.0,
+        "status": "FILLED", "execution_time": words.rfc3339(record.begun + milliseconds / 1000),
+        "latency_ms": float(milliseconds), "retcode": c.TRADE_RETCODE_DONE, "order": deal.order,
+        "deal": deal.ticket, "position": deal.position_id, "resolved": True,
     }  # fmt: skip
     if isinstance(request, Close):
         return fields | {"ticket": request.ticket, "close_price": deal.price}
     return fields | {"ticket": deal.order, "symbol": deal.symbol, "volume": deal.volume, "price": deal.price}
-
-
-def _close_all(terminal: TradingInterface, request: CloseAll, deals: list[TradeDeal]) -> tuple[Fields, tuple[int, ...]]:
-    closed = [{
-        "position": deal.position_id, "order": deal.order, "deal": deal.ticket, "volume": deal.volume,
-        "price": deal.price, "profit": deal.profit,
-    } for deal in deals]  # fmt: skip
-    left = [held for held in reads.open_positions(terminal) if request.magic in (msgspec.UNSET, held.magic)]
-    text = "still open: the gateway was stopped while it closed the others"
-    failed = [{"position": held.ticket, "retcode": 0, "error_msg": text} for held in left]
-    fields: Fields = {"status": "ok", "closed": closed, "failed": failed}
-    if failed:
-        told = f"{len(failed)} of {len(closed) + len(failed)} positions could not be closed"
-        fields |= {"status": "error", "error_code": "CLOSE_INCOMPLETE", "error_msg": told}
-    return fields, tuple(deal.order for deal in deals)

@@ -1,21 +1,30 @@
-"""The loop: frames in, frames out, leases enforced, whatever happens.
+"""The loop: frames in, frames out, leases enforced, whatever the terminal does.
 
-A ROUTER socket stands where the protocol says REP: to a REQ client they are the same, and a ROUTER can answer
-one client while another's request is still with the terminal.
+A ROUTER socket stands where the protocol says REP: to a REQ client they are the same, and a ROUTER can answer one
+client while another's request is still with the terminal.
 """
 
 from __future__ import annotations
 
-import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
 
 import zmq
 
 from mt5canary.gateway import log
-from mt5canary.gateway.gateway import Gateway
+from mt5canary.gateway.gateway import Answer, Gateway, Task
+from mt5canary.gateway.refusals import Refusal
+from mt5canary.gateway.terminal import TerminalSilent
+from mt5canary.gateway.worker import Job, Worker
+from mt5canary.wire import requests as wire
 from mt5canary.wire.frames import REPLY_LIMIT
 
-PASS_MILLISECONDS = 100
-"""How long the loop waits for a frame before it looks after the leases."""
+PASS_MILLISECONDS = 50
+"""How long the loop waits for a frame before it looks after leases and deadlines."""
+
+LEASE_RETRY_SECONDS = 1.0
+FAREWELL_SECONDS = 10.0
 
 
 def bind(context: zmq.Context[zmq.Socket[bytes]], url: str) -> zmq.Socket[bytes]:
@@ -23,37 +32,111 @@ def bind(context: zmq.Context[zmq.Socket[bytes]], url: str) -> zmq.Socket[bytes]
     socket = context.socket(zmq.ROUTER)
     socket.setsockopt(zmq.LINGER, 0)
     socket.setsockopt(zmq.MAXMSGSIZE, REPLY_LIMIT)
-    socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
     socket.bind(url)
     return socket
 
 
-def serve(socket: zmq.Socket[bytes], gateway: Gateway, stopping: threading.Event) -> None:
-    """Answer until told to stop."""
-    for line in gateway.resolve_in_flight():
-        log.write(line)
-    poller = zmq.Poller()
-    poller.register(socket, zmq.POLLIN)
-    while not stopping.is_set():
-        if poller.poll(PASS_MILLISECONDS):
-            _exchange(socket, gateway)
-        for line in gateway.enforce_leases():
+class _Waiting(NamedTuple):
+    """A client whose request is with the worker."""
+
+    address: list[bytes]
+    task: Task
+    deadline: float
+
+
+class Server:
+    """One socket, one gateway, one worker."""
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], socket: zmq.Socket[bytes], gateway: Gateway) -> None:
+        self._socket = socket
+        self._gateway = gateway
+        self._worker = Worker(context, self._look_after)
+        self._waiting: dict[Job, _Waiting] = {}
+        self._enforcing: dict[int, float] = {}
+
+    def serve(self, stopping: Callable[[], bool]) -> None:
+        """Answer until told to stop; what has begun by then still gets its answer."""
+        self._look_after()
+        for line in self._gateway.resolve_in_flight():
             log.write(line)
+        self._worker.start()
+        poller = zmq.Poller()
+        poller.register(self._socket, zmq.POLLIN)
+        poller.register(self._worker.signals, zmq.POLLIN)
+        while not stopping():
+            self._pass(dict(poller.poll(PASS_MILLISECONDS)))
+        self._worker.stop(FAREWELL_SECONDS)
+        self._deliver()
 
+    def _pass(self, events: dict[zmq.Socket[bytes], int]) -> None:
+        if self._socket in events:
+            self._receive()
+        if self._worker.signals in events:
+            self._deliver()
+        self._excuse_overdue()
+        self._enforce_leases()
 
-def _exchange(socket: zmq.Socket[bytes], gateway: Gateway) -> None:
-    parts = socket.recv_multipart()
-    address, frame = _split(parts)
-    reply, line = gateway.answer(frame)
-    socket.send_multipart([*address, reply])
-    log.write(line)
+    def _look_after(self) -> None:
+        try:
+            self._gateway.identity.look()
+        except (Refusal, TerminalSilent) as trouble:
+            log.event("terminal", trouble=str(trouble))
+
+    # -- requests -------------------------------------------------------------------------------------------
+
+    def _receive(self) -> None:
+        address, frame = _split(self._socket.recv_multipart())
+        accepted = self._gateway.accept(frame)
+        if isinstance(accepted, Answer):
+            self._send(address, accepted)
+            return
+        if isinstance(accepted.request, wire.FindRequest) and self._is_waiting(accepted.request.request_uuid):
+            self._send(address, self._gateway.overdue(accepted, begun=True))
+            return
+        task = accepted
+        job = Job(lambda: self._gateway.ask(task))
+        self._waiting[job] = _Waiting(address, task, time.monotonic() + task.seconds)
+        self._worker.submit(job)
+
+    def _is_waiting(self, uuid: str) -> bool:
+        return any(waiting.task.request.uuid == uuid for waiting in self._waiting.values())
+
+    def _send(self, address: list[bytes], answer: Answer) -> None:
+        self._socket.send_multipart([*address, answer.frame])
+        log.write(answer.line)
+
+    def _deliver(self) -> None:
+        for job in self._worker.finished():
+            waiting = self._waiting.pop(job, None)
+            if waiting is not None:
+                self._send(waiting.address, job.result)
+            elif isinstance(job.result, Answer):  # its client was already told that the terminal is late
+                log.write(job.result.line.with_detail(late=True))
+            else:
+                log.write(job.result)
+
+    def _excuse_overdue(self) -> None:
+        now = time.monotonic()
+        for job in [job for job, waiting in self._waiting.items() if waiting.deadline <= now]:
+            waiting = self._waiting.pop(job)
+            self._send(waiting.address, self._gateway.overdue(waiting.task, begun=not job.cancel()))
+
+    # -- leases ---------------------------------------------------------------------------------------------
+
+    def _enforce_leases(self) -> None:
+        now = time.monotonic()
+        for magic in self._gateway.expired_leases():
+            if self._enforcing.get(magic, 0.0) > now:
+                continue
+            self._enforcing[magic] = now + LEASE_RETRY_SECONDS
+            self._worker.submit(Job(lambda magic=magic: self._gateway.enforce_lease(magic)))  # type: ignore[misc]
 
 
 def _split(parts: list[bytes]) -> tuple[list[bytes], bytes]:
     """The address to answer to, up to the empty frame that ends it, and the request.
 
-    More than one frame is no request of the protocol; joined with a byte that JSON has no place for, it gets
-    the answer that it deserves.
+    More than one frame is no request of the protocol; joined with a byte that JSON has no place for, it gets the
+    answer that it deserves.
     """
     end = parts.index(b"", 1) + 1 if b"" in parts[1:] else 1
     body = parts[end:]

@@ -17,7 +17,7 @@ from mt5canary.gateway import reads, words
 from mt5canary.gateway.refusals import Refusal
 from mt5canary.gateway.results import OrderSendResult, SymbolInfo, TradeDeal, TradePosition
 from mt5canary.gateway.terminal import TradingInterface
-from mt5canary.wire.requests import CheckOrder, Close, Open, OrderRequest
+from mt5canary.wire.requests import CheckOrder, Close, CloseAll, Open, OrderRequest, Request
 
 DEAL_DEADLINE_SECONDS = 5.0
 """How long a fill's deal may be missing from the history before its outcome counts as unknown."""
@@ -89,7 +89,9 @@ def check_order(terminal: TradingInterface, request: CheckOrder) -> dict[str, An
     }  # fmt: skip
 
 
-def _send(terminal: TradingInterface, request: dict[str, Any], code: str, before: BeforeSending) -> OrderSendResult:
+def _send(
+    terminal: TradingInterface, request: dict[str, Any], code: str, before: BeforeSending = lambda: None
+) -> OrderSendResult:
     """Send a request. Raises Refusal where it was refused and Unknown where nobody can tell."""
     before()
     result = terminal.order_send(request)
@@ -168,7 +170,12 @@ def close_position(terminal: TradingInterface, request: Close, before: BeforeSen
     return Outcome(fields | _execution(result, deal, milliseconds), (result.order,))
 
 
-def close_all(terminal: TradingInterface, magic: int | None, comment: str, before: BeforeSending) -> Outcome:
+def is_meant(request: CloseAll, item: TradePosition | TradeDeal) -> bool:
+    """Whether a position, or the deal that closed one, is among those that a ``CLOSE_ALL`` is about."""
+    return not isinstance(request.magic, int) or item.magic == request.magic
+
+
+def close_all(terminal: TradingInterface, magic: int | None, comment: str) -> Outcome:
     """Close every position of a magic number, or of the account; both lists say what became of each."""
     closed: list[dict[str, Any]] = []
     failed: list[dict[str, Any]] = []
@@ -177,7 +184,7 @@ def close_all(terminal: TradingInterface, magic: int | None, comment: str, befor
         if magic is not None and held.magic != magic:
             continue
         try:
-            result = _close_stubbornly(terminal, held, comment, before)
+            result = _close_stubbornly(terminal, held, comment)
             deal = _deal_behind(terminal, result)
         except Refusal as refusal:
             orders += [refusal.order] if isinstance(refusal, Unknown) and refusal.order else []
@@ -185,25 +192,46 @@ def close_all(terminal: TradingInterface, magic: int | None, comment: str, befor
             failed.append({"position": held.ticket, "retcode": retcode, "error_msg": str(refusal)})
             continue
         orders.append(result.order)
-        closed.append({
-            "position": held.ticket, "order": result.order, "deal": deal.ticket, "volume": deal.volume,
-            "price": deal.price, "profit": deal.profit,
-        })  # fmt: skip
+        closed.append(closed_entry(deal))
+    return Outcome(close_all_told(closed, failed), tuple(orders))
+
+
+def closed_entry(deal: TradeDeal) -> dict[str, Any]:
+    """What ``CLOSE_ALL`` says of a position that a deal closed."""
+    return {
+        "position": deal.position_id, "order": deal.order, "deal": deal.ticket, "volume": deal.volume,
+        "price": deal.price, "profit": deal.profit,
+    }  # fmt: skip
+
+
+def close_all_told(closed: list[dict[str, Any]], failed: list[dict[str, Any]]) -> dict[str, Any]:
+    """The reply of ``CLOSE_ALL``: an error where any position could not be closed."""
     fields: dict[str, Any] = {"status": "ok", "closed": closed, "failed": failed}
     if failed:
         text = f"{len(failed)} of {len(closed) + len(failed)} positions could not be closed"
         fields |= {"status": "error", "error_code": "CLOSE_INCOMPLETE", "error_msg": text}
-    return Outcome(fields, tuple(orders))
+    return fields
 
 
-def _close_stubbornly(
-    terminal: TradingInterface, held: TradePosition, comment: str, before: BeforeSending
-) -> OrderSendResult:
+def _close_stubbornly(terminal: TradingInterface, held: TradePosition, comment: str) -> OrderSendResult:
     """Close a position, trying again where only the price was in the way."""
     for _ in range(EMERGENCY_ATTEMPTS - 1):
         try:
-            return _send(terminal, _closing(terminal, held, held.volume, comment), "MT5_CLOSE_FAILED", before)
+            return _send(terminal, _closing(terminal, held, held.volume, comment), "MT5_CLOSE_FAILED")
         except Refusal as refusal:
             if refusal.fields.get("retcode") not in _PASSING:
                 raise
-    return _send(terminal, _closing(terminal, held, held.volume, comment), "MT5_CLOSE_FAILED", before)
+    return _send(terminal, _closing(terminal, held, held.volume, comment), "MT5_CLOSE_FAILED")
+
+
+def server_time(terminal: TradingInterface, request: Request) -> int:
+    """The trade server's time as the latest quote tells it, in ms; 0 where there is none to ask.
+
+    It bounds from below the time of whatever the request will make.
+    """
+    if isinstance(request, Open):
+        symbols = {request.symbol}
+    else:
+        symbols = {held.symbol for held in terminal.positions_get() or ()}
+    ticks = [tick for symbol in symbols if (tick := terminal.symbol_info_tick(symbol)) is not None]
+    return min((tick.time_msc for tick in ticks), default=0)

@@ -36,11 +36,7 @@ class Breaker:
             return None
         except (OSError, ValueError) as error:
             return f"its state {self.path} cannot be read ({error})"
-        if (
-            not isinstance(state, dict)
-            or state.get("schema") != SCHEMA
-            or not isinstance(state.get("open"), bool)
-        ):
+        if not isinstance(state, dict) or state.get("schema") != SCHEMA or not isinstance(state.get("open"), bool):
             return f"its state {self.path} is not of this version"
         return str(state.get("reason", "no reason given")) if state["open"] else None
 

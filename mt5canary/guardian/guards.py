@@ -14,20 +14,9 @@ import msgspec
 
 from mt5canary.measurement import Outcome
 from mt5canary.money import cents, exact
-from mt5canary.order.sizing import RiskLimits
+from mt5canary.plan import Limits
 from mt5canary.statistics import claim_p99
 from mt5canary.wire.replies import AccountReply, HelloReply, Position, SymbolSpecification, Tick
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the guards hold a reading against."""
-
-    risk: RiskLimits
-    p99_ms: float
-    confidence: float
-    max_errors: int
-    max_gap_seconds: float
 
 
 @dataclass(frozen=True)
@@ -99,47 +88,47 @@ def loss_inside_limits(first: Reading, now: Reading, limits: Limits) -> str | No
     """The equity's drawdown since the start is inside the plan's, in money and percent."""
     loss = cents(first.account.equity) - cents(now.account.equity)
     share = 100 * loss / cents(first.account.equity) if first.account.equity > 0 else Decimal(100)
-    if loss > limits.risk.max_money:
-        return f"a loss of {loss} {now.account.currency}, at most {limits.risk.max_money}"
-    return (
-        f"a loss of {share:.2f} %, at most {limits.risk.max_percent} %"
-        if share > limits.risk.max_percent
-        else None
-    )
+    if loss > limits.loss.max_money:
+        return f"a loss of {loss} {now.account.currency}, at most {limits.loss.max_money}"
+    return f"a loss of {share:.2f} %, at most {limits.loss.max_percent} %" if share > limits.loss.max_percent else None
 
 
 def spread_inside_limit(first: Reading, now: Reading, limits: Limits) -> str | None:
     """The spread is inside the plan's, in points."""
     points = (exact(now.tick.ask) - exact(now.tick.bid)) / exact(now.spec.point)
-    allowed = limits.risk.max_spread_points
+    allowed = limits.loss.max_spread_points
     return f"a spread of {points:g} points, at most {allowed}" if points > allowed else None
 
 
 def margin_inside_limit(first: Reading, now: Reading, limits: Limits) -> str | None:
     """The margin level is inside the plan's, in percent; an account without margin has none."""
     level = now.account.margin_level
-    low = now.account.margin > 0 and level < limits.risk.min_margin_level
-    return f"a margin level of {level:g} %, at least {limits.risk.min_margin_level} %" if low else None
+    low = now.account.margin > 0 and level < limits.loss.min_margin_level
+    return f"a margin level of {level:g} %, at least {limits.loss.min_margin_level} %" if low else None
 
 
 def errors_inside_budget(first: Reading, now: Reading, limits: Limits) -> str | None:
     """The errors so far are inside the budget."""
-    return f"{now.errors} errors, at most {limits.max_errors}" if now.errors > limits.max_errors else None
+    return (
+        f"{now.errors} errors, at most {limits.errors.max_critical}"
+        if now.errors > limits.errors.max_critical
+        else None
+    )
 
 
 def heartbeat_inside_gap(first: Reading, now: Reading, limits: Limits) -> str | None:
     """The watch itself never stood still for longer than the plan's gap."""
-    if now.gap_seconds <= limits.max_gap_seconds:
+    if now.gap_seconds <= limits.max_gap.total_seconds():
         return None
-    return f"a gap of {now.gap_seconds:.1f} s in the watch, at most {limits.max_gap_seconds:g} s"
+    return f"a gap of {now.gap_seconds:.1f} s in the watch, at most {limits.max_gap.total_seconds():g} s"
 
 
 def latency_inside_limit(first: Reading, now: Reading, limits: Limits) -> str | None:
     """The 99th percentile is not shown to be over the limit at the plan's confidence."""
-    over = sum(value >= limits.p99_ms for value in now.latencies_ms)
-    if claim_p99(over, len(now.latencies_ms), limits.confidence) is not Outcome.FAIL:
+    over = sum(value >= limits.latency.p99_ms for value in now.latencies_ms)
+    if claim_p99(over, len(now.latencies_ms), limits.latency.confidence) is not Outcome.FAIL:
         return None
-    return f"{over} of {len(now.latencies_ms)} round trips took {limits.p99_ms:g} ms or more"
+    return f"{over} of {len(now.latencies_ms)} round trips took {limits.latency.p99_ms:g} ms or more"
 
 
 GUARDS: dict[str, Guard] = {
@@ -177,8 +166,8 @@ def seeded(reading: Reading, limits: Limits) -> dict[str, Reading]:
 
     other_gateway = msgspec.structs.replace(reading.hello.gateway, instance="seeded-other-instance")
     no_button = msgspec.structs.replace(reading.hello.terminal, trade_allowed=False)
-    wide = (limits.risk.max_spread_points + 1) * reading.spec.point
-    lost = float(limits.risk.max_money) + 0.01
+    wide = (limits.loss.max_spread_points + 1) * reading.spec.point
+    lost = float(limits.loss.max_money) + 0.01
     return {
         "position": replace(reading, position=None),
         "gateway": replace(reading, hello=hello(gateway=other_gateway)),
@@ -186,10 +175,8 @@ def seeded(reading: Reading, limits: Limits) -> dict[str, Reading]:
         "balance": replace(reading, account=account(balance=reading.account.balance + 0.01)),
         "loss": replace(reading, account=account(equity=reading.account.equity - lost)),
         "spread": replace(reading, tick=msgspec.structs.replace(reading.tick, ask=reading.tick.bid + wide)),
-        "margin": replace(
-            reading, account=account(margin=1.0, margin_level=limits.risk.min_margin_level - 0.01)
-        ),
-        "errors": replace(reading, errors=limits.max_errors + 1),
-        "heartbeat": replace(reading, gap_seconds=limits.max_gap_seconds + 0.001),
-        "latency": replace(reading, latencies_ms=[1.0] * 950 + [limits.p99_ms] * 50),
+        "margin": replace(reading, account=account(margin=1.0, margin_level=limits.loss.min_margin_level - 0.01)),
+        "errors": replace(reading, errors=limits.errors.max_critical + 1),
+        "heartbeat": replace(reading, gap_seconds=limits.max_gap.total_seconds() + 0.001),
+        "latency": replace(reading, latencies_ms=[1.0] * 950 + [limits.latency.p99_ms] * 50),
     }

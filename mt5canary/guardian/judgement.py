@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mt5canary.guardian.breaker import Breaker, BreakerOpen
-from mt5canary.guardian.guards import GUARDS, Limits, Reading, seeded
+from mt5canary.guardian.guards import GUARDS, Reading, seeded
 from mt5canary.guardian.watch import WatchRecord
 from mt5canary.link.latency import RoundTrips, within_limit
 from mt5canary.measurement import Measurement, at_least, at_most, equal, unproven
+from mt5canary.plan import Limits
 
 DUE_SHARE = 0.99
 """The share of probes due in the watch that must have been made."""
@@ -22,7 +23,7 @@ def guardian_was_healthy(watch: WatchRecord, limits: Limits) -> list[Measurement
         at_most(
             "largest gap of the watch",
             watch.largest_gap_seconds,
-            limits.max_gap_seconds,
+            limits.max_gap.total_seconds(),
             "s",
             len(watch.probes),
         ),
@@ -40,7 +41,7 @@ def guardian_was_healthy(watch: WatchRecord, limits: Limits) -> list[Measurement
         ),
         at_least("guards run", watch.guards_run, len(GUARDS), samples=watch.guards_run),
         at_most(
-            "errors", len(watch.errors), limits.max_errors, samples=len(watch.probes) + len(watch.readings)
+            "errors", len(watch.errors), limits.errors.max_critical, samples=len(watch.probes) + len(watch.readings)
         ),
     ]
 
@@ -48,7 +49,7 @@ def guardian_was_healthy(watch: WatchRecord, limits: Limits) -> list[Measurement
 def latency_inside_limit(watch: WatchRecord, limits: Limits) -> list[Measurement]:
     """The probes' 99th percentile at the plan's confidence (G2)."""
     trips = RoundTrips(milliseconds=tuple(watch.latencies_ms))
-    return within_limit(trips, limits.p99_ms, limits.confidence, "probe latency")
+    return within_limit(trips, limits.latency.p99_ms, limits.latency.confidence, "probe latency")
 
 
 def latency_findings(watch: WatchRecord, warn_ms: float) -> list[str]:
@@ -131,5 +132,5 @@ def covered_its_time(watch: WatchRecord, limits: Limits) -> list[Measurement]:
     """The watch lasted as long as planned, without a gap (G6)."""
     return [
         at_least("time watched", watch.seconds, watch.planned_seconds, "s", len(watch.probes)),
-        at_most("largest gap", watch.largest_gap_seconds, limits.max_gap_seconds, "s", len(watch.probes)),
+        at_most("largest gap", watch.largest_gap_seconds, limits.max_gap.total_seconds(), "s", len(watch.probes)),
     ]

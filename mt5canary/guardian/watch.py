@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mt5canary.errors import Finding
-from mt5canary.guardian.guards import GUARDS, Limits, Reading, first_breach
+from mt5canary.guardian.guards import GUARDS, Reading, first_breach
 from mt5canary.link.session import ClosingSession
+from mt5canary.plan import Limits
 from mt5canary.wire.replies import SymbolSpecification
 
 PROBE_TIMEOUT_MS = 1_000
@@ -86,7 +87,7 @@ class WatchRecord:
 class Watch:
     """A watch over one position."""
 
-    def __init__(  # noqa: PLR0917 -- what a watch needs, in the order of its use
+    def __init__(
         self,
         session: ClosingSession,
         spec: SymbolSpecification,
@@ -126,14 +127,12 @@ class Watch:
             if self._lease and now >= next_lease:
                 next_lease = now + LEASE_RENEWAL_SECONDS
                 self._renew(record)
-            if now >= next_set or len(record.errors) > self._limits.max_errors:
+            if now >= next_set or len(record.errors) > self._limits.errors.max_critical:
                 next_set = now + SET_SECONDS
                 self._judge(record, first, self._read(record))
             if now >= next_progress:
                 next_progress += PROGRESS_SECONDS
-                self._tell(
-                    "progress", {"watched": round(now - record.started, 1), "probes": len(record.probes)}
-                )
+                self._tell("progress", {"watched": round(now - record.started, 1), "probes": len(record.probes)})
         record.ended = time.monotonic()
         record.largest_gap_seconds = max(record.largest_gap_seconds, record.ended - last_sign)
         return record
@@ -183,7 +182,7 @@ class Watch:
 
     def _judge(self, record: WatchRecord, first: Reading | None, now: Reading | None) -> None:
         if now is None or first is None:
-            budget = self._limits.max_errors
+            budget = self._limits.errors.max_critical
             if len(record.errors) > budget:
                 text = f"{len(record.errors)} errors, at most {budget}; the last: {record.errors[-1]}"
                 self._break_off(record, "errors", text)

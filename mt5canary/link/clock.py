@@ -69,9 +69,7 @@ def estimate(samples: Iterable[tuple[Exchange, PingReply]]) -> ClockOffset:
         raise LinkFinding("no PING was answered, so the gateway's clock is unknown")
     round_trip, sent_wall, server = figures[0]
     middle = sent_wall + round_trip // 2
-    return ClockOffset(
-        offset_ms=(server - middle) / 1e6, uncertainty_ms=round_trip / 2e6, samples=len(figures)
-    )
+    return ClockOffset(offset_ms=(server - middle) / 1e6, uncertainty_ms=round_trip / 2e6, samples=len(figures))
 
 
 def measure(session: ReadSession, samples: int = SAMPLES) -> ClockOffset:
@@ -92,9 +90,7 @@ def server_zone(tick: Tick, received_wall: int, offset: ClockOffset) -> ServerZo
     return ServerZone(offset_seconds=zone, residual_ms=(ahead_seconds - zone) * 1000)
 
 
-def clocks_agree(
-    offset: ClockOffset, zone: ServerZone, limit: timedelta, freshness: timedelta
-) -> list[Measurement]:
+def clocks_agree(offset: ClockOffset, zone: ServerZone, limit: timedelta, freshness: timedelta) -> list[Measurement]:
     """The gateway's offset with its uncertainty, and the latest quote's age, inside their limits."""
     limit_ms = limit.total_seconds() * 1000
     return [

@@ -62,8 +62,7 @@ class Ends(Struct, frozen=True, kw_only=True):
 _NAMES = {
     int(event): event.name.removeprefix("EVENT_")
     for event in zmq.Event
-    if event.name
-    and event.name.startswith(("EVENT_", "CONNECT", "HANDSHAKE", "CLOSE", "DISCONNECT", "MONITOR"))
+    if event.name and event.name.startswith(("EVENT_", "CONNECT", "HANDSHAKE", "CLOSE", "DISCONNECT", "MONITOR"))
 }
 
 

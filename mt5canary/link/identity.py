@@ -8,29 +8,19 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
-from decimal import Decimal
 
 from msgspec import Struct
 
 from mt5canary.link.connection import Ends, RoundTripEstimate
 from mt5canary.link.session import Exchange, ReadSession
 from mt5canary.measurement import Measurement, above, at_least, at_most, equal, one_of, unproven
-from mt5canary.wire.replies import AccountReply, HelloReply, Tick
+from mt5canary.plan import Account
+from mt5canary.wire import frames
+from mt5canary.wire.replies import AccountReply, HelloReply, PingReply, Tick
 
 TRADE_MODES = ("demo", "contest", "real")
 TICK_DEADLINE = timedelta(seconds=5)
 TICK_PAUSE_SECONDS = 0.02
-
-
-class ExpectedAccount(Struct, frozen=True, kw_only=True):
-    """The account that a plan names."""
-
-    login: int
-    server: str
-    trade_mode: str
-    currency: str
-    leverage: int
-    min_balance: Decimal
 
 
 class QuotesSeen(Struct, frozen=True, kw_only=True):
@@ -56,29 +46,26 @@ def connection_completed(ends: Ends, now: RoundTripEstimate | None, minimum_us: 
     ]
     kernel = now or ends.kernel
     if minimum_us and kernel is None:
-        measurements.append(
-            unproven("kernel's minimum round trip", f">= {minimum_us} us, where it can be read")
-        )
+        measurements.append(unproven("kernel's minimum round trip", f">= {minimum_us} us, where it can be read"))
     elif minimum_us and kernel is not None:
         measurements.append(at_least("kernel's minimum round trip", kernel.minimum_rtt_us, minimum_us, "us"))
     return measurements
 
 
-def answered(hello: HelloReply, exchange: Exchange, ping: tuple[str | None, str | None]) -> list[Measurement]:
-    """The reply to ``HELLO`` and to ``PING`` are this client's own; ``ping`` is its nonce, sent and repeated."""
-    sent, repeated = ping
+def answered(hello: HelloReply, asked: Exchange, ping: PingReply, pinged: Exchange) -> list[Measurement]:
+    """The replies to ``HELLO`` and ``PING`` are this client's own and no errors (L3)."""
     return [
         equal("HELLO status", hello.status, "ok"),
-        equal("HELLO repeats the uuid", hello.uuid, exchange.uuid),
-        equal("HELLO repeats the nonce", f'"{hello.nonce}"'.encode() in exchange.request, True),
-        equal("PING repeats the nonce", repeated, sent),
+        equal("HELLO repeats the uuid", hello.uuid, asked.uuid),
+        equal("HELLO repeats the nonce", hello.nonce, frames.parse(asked.request)["nonce"]),
+        equal("PING status", ping.status, "ok"),
+        equal("PING repeats the uuid", ping.uuid, pinged.uuid),
+        equal("PING repeats the nonce", ping.nonce, frames.parse(pinged.request)["nonce"]),
         equal("protocol", hello.protocol, "4.3"),
     ]
 
 
-def is_expected(
-    hello: HelloReply, account: AccountReply, kind: str, expected: ExpectedAccount
-) -> list[Measurement]:
+def is_expected(hello: HelloReply, account: AccountReply, kind: str, expected: Account) -> list[Measurement]:
     """Terminal and account are the plan's, and ``HELLO`` and ``GET_ACCOUNT`` agree about them."""
     mode = hello.account.trade_mode
     return [
@@ -131,7 +118,5 @@ def market_moves(quotes: QuotesSeen) -> list[Measurement]:
         at_least("distinct quote times", len(set(times)), 2, samples=len(times)),
         equal("quote times run forward", times == sorted(times), True, samples=len(times)),
         above("lowest bid", min(tick.bid for tick in quotes.ticks), 0, samples=len(times)),
-        at_least(
-            "narrowest spread", min(tick.ask - tick.bid for tick in quotes.ticks), 0, samples=len(times)
-        ),
+        at_least("narrowest spread", min(tick.ask - tick.bid for tick in quotes.ticks), 0, samples=len(times)),
     ]

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from mt5canary.link.connection import RoundTripEstimate
 from mt5canary.link.session import ReadSession
-from mt5canary.measurement import Measurement, Outcome, above, at_least, judged, unproven
+from mt5canary.measurement import Measurement, Outcome, above, at_least, by_rule, unproven
 from mt5canary.statistics import claim_p99, quantile, samples_for_p99, upper_bound
 
 BUDGET = timedelta(seconds=10)
@@ -56,10 +56,8 @@ def within_limit(trips: RoundTrips, limit_ms: float, confidence: float, name: st
     bound = upper_bound(over, trips.count, confidence)
     rule = f"< {limit_ms:g} ms at {confidence:.0%} confidence"
     return [
-        judged(
-            f"{name} P99", trips.at(0.99), claim_p99(over, trips.count, confidence), rule, "ms", trips.count
-        ),
-        judged(
+        by_rule(f"{name} P99", trips.at(0.99), claim_p99(over, trips.count, confidence), rule, "ms", trips.count),
+        by_rule(
             f"{name} share above {limit_ms:g} ms, upper bound",
             bound,
             claim_p99(over, trips.count, confidence),
@@ -80,8 +78,6 @@ def plausible(trips: RoundTrips, kernel: RoundTripEstimate | None) -> list[Measu
     ]
     if kernel is not None:
         measurements.append(
-            at_least(
-                "fastest round trip over the kernel's minimum", fastest, kernel.minimum_rtt_us / 1000, "ms"
-            )
+            at_least("fastest round trip over the kernel's minimum", fastest, kernel.minimum_rtt_us / 1000, "ms")
         )
     return measurements

@@ -45,9 +45,7 @@ def resolve(host: str, port: int) -> Resolution:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise Finding(
-            f"the gateway's host {host!r} cannot be resolved: {reason}; check the name and DNS"
-        ) from None
+        raise Finding(f"the gateway's host {host!r} cannot be resolved: {reason}; check the name and DNS") from None
     addresses = tuple(dict.fromkeys(str(entry[4][0]).split("%")[0] for entry in found))
     return Resolution(host=host, addresses=addresses, at=time.time_ns())
 

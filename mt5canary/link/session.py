@@ -110,6 +110,7 @@ class ReadSession:
         self._connection: Connection | None = None
         self.connections: list[Connected] = []
         self.last: Exchange | None = None
+        self.exchange_count = 0
 
     def __enter__(self) -> Self:
         return self
@@ -185,6 +186,7 @@ class ReadSession:
         )
         if failure is not None:
             self._drop()
+        self.exchange_count += 1
         self._record("exchange", exchange)
         self.last = exchange
         return exchange
@@ -199,9 +201,7 @@ class ReadSession:
 
     def hello(self) -> replies.HelloReply:
         """Ask who is there."""
-        return self._ask(
-            requests.Hello(uuid=new_uuid(), timestamp=now(), nonce=new_nonce()), replies.HelloReply
-        )
+        return self._ask(requests.Hello(uuid=new_uuid(), timestamp=now(), nonce=new_nonce()), replies.HelloReply)
 
     def ping(self, timeout_ms: int | None = None) -> replies.PingReply:
         """Ask for a sign of life and the gateway's clock."""
@@ -222,18 +222,14 @@ class ReadSession:
 
     def check(self, order: OrderFields) -> replies.CheckReply:
         """Ask what the terminal would say to an order; raises Refused with the retcode where it says no."""
-        return self._ask(
-            requests.CheckOrder(**envelope(), **msgspec.structs.asdict(order)), replies.CheckReply
-        )
+        return self._ask(requests.CheckOrder(**envelope(), **msgspec.structs.asdict(order)), replies.CheckReply)
 
     def positions(self, symbol: str | None = None) -> list[replies.Position]:
         """Ask for the open positions, page by page."""
         found: list[replies.Position] = []
         after: int | UnsetType = UNSET
         while True:
-            request = requests.GetPositions(
-                **envelope(), symbol=UNSET if symbol is None else symbol, after=after
-            )
+            request = requests.GetPositions(**envelope(), symbol=UNSET if symbol is None else symbol, after=after)
             page = self._ask(request, replies.PositionsReply)
             found += page.positions
             if not page.more or page.after is None:
@@ -374,9 +370,7 @@ def understand(exchange: Exchange, nonce: str | UnsetType, kind: type[R]) -> R:
         members = frames.parse(exchange.reply)
         plain = msgspec.convert(members, replies.Reply)
     except (frames.FrameError, msgspec.ValidationError) as error:
-        raise Unreadable(
-            f"{at}: the reply is not one of the protocol: {error}; {_glimpse(exchange.reply)}"
-        ) from None
+        raise Unreadable(f"{at}: the reply is not one of the protocol: {error}; {_glimpse(exchange.reply)}") from None
     if plain.uuid != exchange.uuid:
         raise Unreadable(f"{at}: the reply answers another request, uuid {plain.uuid!r}")
     if nonce is not UNSET and plain.is_success and plain.nonce not in (nonce, None):

@@ -164,9 +164,7 @@ def _step(canary: Canary, journal: Journal, record: Callable[..., Any], step: st
     record("intent", {"step": step, "uuid": canary.intent.uuid, "facts": facts}, durable=True)
 
 
-def _resolve(
-    canary: Canary, session: ReadSession, journal: Journal, record: Callable[..., Any], lost: str
-) -> None:
+def _resolve(canary: Canary, session: ReadSession, journal: Journal, record: Callable[..., Any], lost: str) -> None:
     """Ask what became of an order whose reply says nothing; never send it again."""
     _step(canary, journal, record, "UNKNOWN", reason=lost)
     deadline = time.monotonic() + GHOST_SECONDS
@@ -243,6 +241,4 @@ def reply_text(exchange: Exchange) -> str:
         members = frames.parse(exchange.reply)
     except frames.FrameError as error:
         return f"unreadable: {error}"
-    return (
-        f"{members.get('status')} {members.get('error_code') or ''} {members.get('error_msg') or ''}".strip()
-    )
+    return f"{members.get('status')} {members.get('error_code') or ''} {members.get('error_msg') or ''}".strip()

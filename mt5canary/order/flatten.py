@@ -120,9 +120,7 @@ def _try(result: Flattened, step: Callable[[], None]) -> None:
 def _close_by_magic(session: ClosingSession, magic: int, reason: str, result: Flattened) -> None:
     reply = session.close_all(magic, reason)
     result.closed += [entry.position for entry in reply.closed]
-    result.problems += [
-        f"position {entry.position}: {entry.retcode} {entry.error_msg}" for entry in reply.failed
-    ]
+    result.problems += [f"position {entry.position}: {entry.retcode} {entry.error_msg}" for entry in reply.failed]
 
 
 def _close_by_ticket(session: ClosingSession, ticket: int, result: Flattened) -> None:

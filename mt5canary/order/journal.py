@@ -83,9 +83,7 @@ class Journal:
         except FileNotFoundError:
             return []
         except (OSError, UnicodeDecodeError) as error:
-            raise Finding(
-                f"the intent journal {self.path} cannot be read: {error}; no order may be sent"
-            ) from None
+            raise Finding(f"the intent journal {self.path} cannot be read: {error}; no order may be sent") from None
         found = []
         for line in text.splitlines():
             try:

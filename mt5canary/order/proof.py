@@ -41,9 +41,7 @@ def history_holds(canary: Canary, deals: list[Deal], orders: list[Order]) -> lis
     """The history holds this run's deal and the order behind it (X8)."""
     opened = opening_deals(canary, deals)
     if len(opened) != 1 or canary.reply is None:
-        return [
-            equal("opening deals of the order in the history", len(opened), 1, samples=max(1, len(deals)))
-        ]
+        return [equal("opening deals of the order in the history", len(opened), 1, samples=max(1, len(deals)))]
     deal, order = opened[0], canary.order
     behind = [entry for entry in orders if entry.ticket == deal.order]
     measurements = [
@@ -77,9 +75,7 @@ def price_is_the_markets(
     price, slack = exact(opened[0].price), deviation_points * exact(spec.point)
     sides = [exact(tick.ask if canary.order.type == "BUY" else tick.bid) for tick in quotes]
     return [
-        within(
-            "deal's price", price, min(sides) - slack, max(sides) + slack, spec.currency_profit, len(quotes)
-        ),
+        within("deal's price", price, min(sides) - slack, max(sides) + slack, spec.currency_profit, len(quotes)),
         equal("price on the tick grid", whole_steps(price, spec.tick_size) is not None, True),
     ]
 
@@ -102,9 +98,7 @@ def one_position(canary: Canary, after: Snapshot, deals: list[Deal]) -> list[Mea
             equal("position's side", position.type, canary.order.type),
             equal("position's volume", str(exact(position.volume)), str(exact(canary.order.volume)), "lot"),
             equal("position's stop", position.sl, canary.order.sl),
-            equal(
-                "position's identifier is the deal's", identifier, opened[0].position_id if opened else None
-            ),
+            equal("position's identifier is the deal's", identifier, opened[0].position_id if opened else None),
             equal("position's price is the deal's", position.open_price, opened[0].price if opened else None),
         ]
     return measurements
@@ -150,11 +144,7 @@ def account_moved(
         measurements.append(
             within("margin level", account.margin_level, level * 0.9999 - 0.01, level * 1.0001 + 0.01, "%")
         )
-    mine = [
-        position
-        for position in after.of_magic(canary.order.magic)
-        if position.ticket == canary.position_ticket
-    ]
+    mine = [position for position in after.of_magic(canary.order.magic) if position.ticket == canary.position_ticket]
     for position in mine:
         marked = _marked_profit(position.open_price, position.current_price, canary, spec)
         measurements.append(
@@ -175,9 +165,7 @@ def _marked_profit(opened: float, current: float, canary: Canary, spec: SymbolSp
     return cents(moved / exact(spec.tick_size) * exact(spec.tick_value) * exact(canary.order.volume))
 
 
-def ledger_balances(
-    balance_before: float, balance_after: float, deals: list[Deal], currency: str
-) -> list[Measurement]:
+def ledger_balances(balance_before: float, balance_after: float, deals: list[Deal], currency: str) -> list[Measurement]:
     """The balance moved by exactly the sum of all deals in between, to the cent (E2)."""
     moved = cents(balance_after) - cents(balance_before)
     return [
@@ -192,9 +180,7 @@ def ledger_balances(
     ]
 
 
-def is_closed(
-    canary: Canary, after: Snapshot, deals: list[Deal], active_orders: list[Order]
-) -> list[Measurement]:
+def is_closed(canary: Canary, after: Snapshot, deals: list[Deal], active_orders: list[Order]) -> list[Measurement]:
     """Nothing of this magic is open or pending, and the history shows the position closed whole (E1)."""
     opened = opening_deals(canary, deals)
     position = opened[0].position_id if opened else canary.position_ticket

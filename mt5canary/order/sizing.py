@@ -14,21 +14,12 @@ from msgspec import Struct
 from mt5canary.link.session import OrderFields, ReadSession, Refused
 from mt5canary.measurement import Measurement, above, at_least, at_most, equal, one_of
 from mt5canary.money import cents, exact, whole_steps
+from mt5canary.plan import Limits
 from mt5canary.wire.replies import AccountReply, CheckReply, SymbolSpecification, Tick
 
 INVALID_VOLUME = 10014
 INVALID_STOPS = 10016
 UNKNOWN_SYMBOL = "NOSUCHSYMBOL"
-
-
-class RiskLimits(Struct, frozen=True, kw_only=True):
-    """The plan's limits that an order is held against; percentages are of the balance."""
-
-    max_leverage: int
-    max_money: Decimal
-    max_percent: Decimal
-    max_spread_points: int
-    min_margin_level: int
 
 
 def may_be_traded(spec: SymbolSpecification, side: str) -> list[Measurement]:
@@ -53,9 +44,7 @@ def volume_is_legal(planned: Decimal, asked: Decimal, spec: SymbolSpecification)
         ),
     ]
     if spec.volume_limit > 0:
-        limits.append(
-            at_most("volume against the symbol's total limit", asked, exact(spec.volume_limit), "lot")
-        )
+        limits.append(at_most("volume against the symbol's total limit", asked, exact(spec.volume_limit), "lot"))
     return limits
 
 
@@ -70,7 +59,7 @@ def volume_choices(planned: Decimal, spec: SymbolSpecification) -> str | None:
     )
 
 
-def order_fields(  # noqa: PLR0917 -- an order's fields, in the protocol's order
+def order_fields(
     symbol: str,
     side: str,
     volume: Decimal,
@@ -128,26 +117,26 @@ def exposure(
     )
 
 
-def inside_limits(risk: Exposure, limits: RiskLimits) -> list[Measurement]:
+def inside_limits(risk: Exposure, limits: Limits) -> list[Measurement]:
     """Margin, leverage, spread and worst loss are inside the plan's limits (X3)."""
     money = risk.currency
     return [
         at_most("margin the order takes", risk.margin, risk.equity, money),
-        at_least("margin level after the order", risk.margin_level_after, limits.min_margin_level, "%"),
+        at_least("margin level after the order", risk.margin_level_after, limits.loss.min_margin_level, "%"),
         at_most("account leverage", risk.leverage or None, limits.max_leverage, "1:N"),
         at_most(
             "notional over equity",
             float(risk.notional / risk.equity) if risk.equity else None,
             limits.max_leverage,
         ),
-        at_most("worst loss to the stop", risk.worst_loss, limits.max_money, money),
+        at_most("worst loss to the stop", risk.worst_loss, limits.loss.max_money, money),
         at_most(
             "worst loss to the stop over the balance",
             float(100 * risk.worst_loss / risk.balance) if risk.balance else None,
-            limits.max_percent,
+            limits.loss.max_percent,
             "%",
         ),
-        at_most("spread", risk.spread_points, limits.max_spread_points, "points"),
+        at_most("spread", risk.spread_points, limits.loss.max_spread_points, "points"),
     ]
 
 
@@ -174,9 +163,7 @@ def challenges(order: OrderFields, spec: SymbolSpecification, tick: Tick) -> lis
     found = [
         Challenge(name="volume zero", order=other(volume=0.0), retcodes=volume),
         Challenge(name="volume below the minimum", order=other(volume=float(smallest / 10)), retcodes=volume),
-        Challenge(
-            name="volume off the step", order=other(volume=float(smallest + step / 10)), retcodes=volume
-        ),
+        Challenge(name="volume off the step", order=other(volume=float(smallest + step / 10)), retcodes=volume),
         Challenge(
             name="volume above the maximum",
             order=other(volume=float(exact(spec.volume_max) + step)),

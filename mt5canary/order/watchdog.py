@@ -72,9 +72,7 @@ def settings(
     return {
         "url": route.url,
         "source": route.source,
-        "curve": None
-        if curve is None
-        else [key.decode() for key in (curve.server, curve.client, curve.client_secret)],
+        "curve": None if curve is None else [key.decode() for key in (curve.server, curve.client, curve.client_secret)],
         "secret": secret.hex(),
         "server": account[0],
         "login": account[1],

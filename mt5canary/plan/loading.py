@@ -15,8 +15,8 @@ from types import MappingProxyType
 from mt5canary.plan.checking import Checker
 from mt5canary.plan.problems import PlanProblems, Problem, nearest
 from mt5canary.plan.resolved import Resolved, masked, paths_of
-from mt5canary.plan.schema import Limits, Plan, Target
-from mt5canary.plan.sources import Variables, filled_in, read_variables, refers, with_overrides, with_variables
+from mt5canary.plan.schema import Plan
+from mt5canary.plan.sources import SET_BY, Variables, filled_in, read_variables, refers, with_overrides, with_variables
 from mt5canary.plan.tree import COMMAND_LINE, Branch, Leaf, Node, Unreadable, leaves, overlaid, read_file
 
 LARGEST = 1_048_576
@@ -142,22 +142,24 @@ def _selected(tree: Branch, variables: Variables, checker: Checker) -> str | Non
 
 def _in_effect(tree: Branch, name: str | None, variables: Variables, checker: Checker) -> Branch:
     """Return the plan with the selected target alone, under its limits, every value filled in."""
-    targets, limits = tree.get("targets"), tree.get("limits")
     target = tree.get("targets", name) if name else None
-    if isinstance(targets, Branch):
-        targets = replace(targets, entries={})
-    if isinstance(targets, Branch) and isinstance(target, Branch) and name:
-        if not _started_by_run(target, variables):
-            target = with_variables(target, variables)
-        own, limits = target.get("limits"), limits or Branch("limits", tree.origin, {})
-        if isinstance(own, Branch) and isinstance(limits, Branch):
-            tree, target = tree.put(overlaid(limits, own), "limits"), target.without("limits")
-        targets = targets.put(target, name)
-    if targets:
-        tree = tree.put(targets, "targets")
-    filled = filled_in(_one_volume(tree, checker), variables, checker.note)
+    if name and isinstance(target, Branch) and not _started_by_run(target, variables):
+        tree = tree.put(with_variables(target, variables), "targets", name)
+    filled = filled_in(_one_volume(_for_target(tree, name), checker), variables, checker.note)
     assert isinstance(filled, Branch)
     return filled
+
+
+def _for_target(tree: Branch, name: str | None) -> Branch:
+    """Return the plan as it is for one target: without the others, its limits over the plan's."""
+    targets, limits = tree.get("targets"), tree.get("limits") or Branch("limits", tree.origin, {})
+    if not isinstance(targets, Branch):
+        return tree
+    target = targets.entries.get(name) if name else None
+    own = target.get("limits") if isinstance(target, Branch) else None
+    if isinstance(target, Branch) and isinstance(own, Branch) and isinstance(limits, Branch):
+        tree, target = tree.put(overlaid(limits, own), "limits"), target.without("limits")
+    return tree.put(replace(targets, entries={name: target} if name and target else {}), "targets")
 
 
 def _started_by_run(target: Branch, variables: Variables) -> bool:
@@ -179,20 +181,16 @@ def _one_volume(tree: Branch, checker: Checker) -> Branch:
     return tree.put(order.without("volume" if typed[1] and not typed[0] else "risk_coefficient"), "order")
 
 
-def _check_rest(tree: Branch, name: str | None, checker: Checker) -> None:
-    """Check what is not in effect: the other targets, and limits that the selected one covers."""
+def _check_rest(tree: Branch, selected: str | None, checker: Checker) -> None:
+    """Check what is not in effect: the other targets, and the limits that the selected one covers."""
+    targets = tree.get("targets")
+    others = [name for name in targets.entries if name != selected] if isinstance(targets, Branch) else []
     unread = {leaf.path for leaf in leaves(tree) if refers(leaf)}
-    limits, targets = tree.get("limits"), tree.get("targets")
-    base = limits if isinstance(limits, Branch) else Branch("limits", tree.origin, {})
-    checker.build(Limits, base, unread)
-    for other, target in targets.entries.items() if isinstance(targets, Branch) else ():
-        if other == name:
-            continue
-        own = target.get("limits") if isinstance(target, Branch) else None
-        if isinstance(own, Branch) and isinstance(target, Branch):
-            checker.build(Limits, overlaid(base, own), unread)
-            target = target.without("limits")  # noqa: PLW2901  # checked already
-        checker.build(Target, target, unread)
+    unread |= {
+        f"targets.{name}.{key}" for name in others for key in SET_BY.values() if not tree.get("targets", name, key)
+    }
+    for name in (None, *others):
+        checker.build(Plan, _for_target(tree, name), unread)
 
 
 def _origin(tree: Branch, keys: tuple[str, ...]) -> str:

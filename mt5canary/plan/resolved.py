@@ -86,7 +86,7 @@ def masked(section: Section) -> dict[str, Any]:
         if name == "max_age" and value is None:
             value = NO_AGE
         if value is not None:
-            values[field.alias or name] = _plain(value)
+            values[field.alias or name] = plain_value(value)
     if isinstance(section, Order) and section.volume is not None:
         del values["risk_coefficient"]  # the volume stands in its place
     return values
@@ -101,13 +101,14 @@ def paths_of(values: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator
             yield (*above, key)
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
+    """Return a value of the plan as YAML and JSON have it."""
     if isinstance(value, Section):
         return masked(value)
     if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
+        return {key: plain_value(inner) for key, inner in value.items()}
     if isinstance(value, tuple):
-        return [_plain(inner) for inner in value]
+        return [plain_value(inner) for inner in value]
     if isinstance(value, Secret):
         return MASK
     if isinstance(value, timedelta):

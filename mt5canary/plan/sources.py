@@ -13,7 +13,7 @@ from pathlib import Path
 from mt5canary.plan.problems import Problem
 from mt5canary.plan.tree import COMMAND_LINE, Branch, Items, Leaf, Node, read_value
 
-VARIABLES = {"GTW_HOST": "host", "GTW_PORT": "port", "GTW_SOURCE": "source", "RISK_SECRET": "risk_secret"}
+SET_BY = {"GTW_HOST": "host", "GTW_PORT": "port", "GTW_SOURCE": "source", "RISK_SECRET": "risk_secret"}
 """The variables that set a field of the selected target, unless the run starts it itself."""
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -71,7 +71,7 @@ def with_overrides(tree: Branch, overrides: Mapping[str, str], problems: list[Pr
 
 def with_variables(target: Branch, variables: Variables) -> Branch:
     """Put the variables that set a target's fields into it; what the command line says is stronger."""
-    for name, key in VARIABLES.items():
+    for name, key in SET_BY.items():
         found, below = variables.find(name), target.get(key)
         if found and not (below and below.origin.startswith(COMMAND_LINE)):
             target = target.put(Leaf(f"{target.path}.{key}", found[1], found[0]), key)

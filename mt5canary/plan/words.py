@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -74,7 +74,8 @@ def expected(kind: Kind) -> str:
     if get_origin(kind.type) is Literal:
         return " or ".join(get_args(kind.type))
     if get_origin(kind.type) is tuple:
-        return f"a list, each of it {expected(kind.inside())}"
+        many = "one or more" if any(isinstance(one, MinLen) for one in kind.metadata) else "any number"
+        return f"a list of {many}, each {expected(kind.inside())}"
     if get_origin(kind.type) is Mapping:
         return "a section of targets, each under its name"
     return f"{_NOUNS[kind.type]} {_bounds(kind.metadata)}".rstrip()

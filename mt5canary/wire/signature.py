@@ -123,7 +123,5 @@ def read_secret(text: bytes) -> bytes:
     """Take a shared secret as a file holds it: without the trailing newline, 32 bytes or more."""
     secret = text.rstrip(b"\r\n")
     if len(secret) < MINIMUM_SECRET_BYTES:
-        raise SignatureError(
-            f"the shared secret has {len(secret)} bytes, needs {MINIMUM_SECRET_BYTES} or more"
-        )
+        raise SignatureError(f"the shared secret has {len(secret)} bytes, needs {MINIMUM_SECRET_BYTES} or more")
     return secret

@@ -1,0 +1,134 @@
+"""The evidence stage: what was written down is whole, in order, and agrees with itself (criteria E3 to E5).
+
+Everything here is read back from the disk; nothing is taken from memory that the chain should hold.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+from mt5canary.evidence import chain
+from mt5canary.evidence.books import BOOKS, render
+from mt5canary.evidence.run import CHAIN_NAME, Run
+from mt5canary.measurement import Measurement, at_least, at_most, equal, unproven, within
+from mt5canary.wire.frames import FrameError, parse
+
+CLOCK_STEP_LIMIT_MS = 1_000
+"""How far the wall clock may wander from the monotonic one over a run before its times cannot be compared."""
+
+
+class EvidenceInspection:
+    """One run's evidence as it stands on the disk."""
+
+    def __init__(
+        self, run: Run, exchanges_made: Callable[[], int], fill_times: Callable[[], tuple[float, float, float] | None]
+    ) -> None:
+        self._run = run
+        self._exchanges_made = exchanges_made
+        self._fill_times = fill_times
+
+    @cached_property
+    def _records(self) -> list[dict[str, Any]]:
+        return chain.read(self._run.folder / CHAIN_NAME)
+
+    @cached_property
+    def _exchanges(self) -> list[dict[str, Any]]:
+        return [record for record in self._records if record["kind"] == "exchange"]
+
+    def every_exchange_is_recorded(self) -> list[Measurement]:
+        """E3: the exchanges made are all there and in order, ticket and deal in replies of several kinds."""
+        made, order = self._exchanges_made(), self._run.order
+        exchanges = self._exchanges
+        sent = [record["sent"] for record in exchanges]
+        uuids = [record["uuid"] for record in exchanges]
+        answered = [record for record in exchanges if record.get("reply") is not None]
+        own = [record for record in answered if _reply(record).get("uuid") == record["uuid"]]
+        measurements = [
+            equal("exchanges in the evidence", len(exchanges), made, samples=made),
+            at_least("exchanges answered", len(answered), 1, samples=len(exchanges)),
+            equal("replies that repeat their request's uuid", len(own), len(answered), samples=len(answered)),
+            equal("requests with a uuid of their own", len(set(uuids)), len(uuids), samples=len(uuids)),
+            equal("exchanges in the order they were sent", sent == sorted(sent), True, samples=len(sent)),
+            equal("record numbers run on", [r["seq"] for r in self._records] == list(range(len(self._records))), True),
+        ]
+        if order is not None:
+            for name, number in (("ticket", order.ticket), ("deal", order.deal)):
+                actions = {record["action"] for record in answered if _holds(_reply(record), number)}
+                measurements.append(
+                    at_least(f"kinds of replies that hold the {name} {number}", len(actions), 2, samples=len(answered))
+                )
+        return measurements
+
+    def times_agree(self) -> list[Measurement]:
+        """E4: this host's clocks agree with each other, and the deal lies in its exchange."""
+        records = self._records
+        if not records:
+            return [unproven("records", "at least one record")]
+        offsets = [record["at"] - record["monotonic"] for record in records]
+        monotonic = [record["monotonic"] for record in records]
+        received = [record for record in self._exchanges if record.get("received") is not None]
+        measurements = [
+            at_most(
+                "wall clock against monotonic clock",
+                (max(offsets) - min(offsets)) / 1e6,
+                CLOCK_STEP_LIMIT_MS,
+                "ms",
+                len(records),
+            ),
+            equal("records in monotonic order", monotonic == sorted(monotonic), True, samples=len(records)),
+            equal(
+                "replies received after their requests were sent",
+                all(record["received"] > record["sent"] for record in received),
+                True,
+                samples=len(received),
+            ),
+        ]
+        fill = self._fill_times()
+        if fill is not None:
+            after_request, length, slack = fill
+            measurements += [
+                within("deal after its request, by the server's clock", after_request, -slack, length + slack, "ms")
+            ]
+        elif self._run.order is not None:
+            measurements.append(unproven("deal after its request", "the deal's time from the history"))
+        return measurements
+
+    def chain_is_whole(self) -> list[Measurement]:
+        """E5: seal the chain, read it back, and compare every document and log written so far."""
+        run = self._run
+        count, head = run.chain.count, run.chain.head
+        run.record("seal", {"count": count, "head": head}, durable=True)
+        stored = list(chain.lines(run.folder / CHAIN_NAME))
+        records = chain.read(run.folder / CHAIN_NAME)
+        seal = records[-1]
+        documents = [record for record in records if record["kind"] == "document"]
+        measurements = [
+            equal("records up to the seal", seal["seq"], count, samples=len(records)),
+            equal("head at the seal", hashlib.sha256(stored[count - 1]).hexdigest(), seal["head"]),
+            at_least("documents bound into the chain", len(documents), 2, samples=len(documents)),
+        ]
+        for document in documents:
+            content = (run.folder / document["name"]).read_bytes()
+            measurements.append(equal(document["name"], hashlib.sha256(content).hexdigest(), document["sha256"]))
+        for book, name in BOOKS.items():
+            written = (run.folder / name).read_text(encoding="utf-8")
+            measurements.append(equal(f"{name} is the view of its records", written == render(records, book), True))
+        return measurements
+
+
+def _reply(record: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return parse(chain.raw(record, "reply") or b"")
+    except FrameError:
+        return {}
+
+
+def _holds(value: Any, number: int) -> bool:
+    if isinstance(value, dict):
+        return any(_holds(member, number) for member in value.values())
+    if isinstance(value, list):
+        return any(_holds(member, number) for member in value)
+    return type(value) is int and value == number

@@ -1,0 +1,121 @@
+"""The guardian: the watch over the canary's position, the breaker, and what both prove."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mt5canary.errors import Unproven
+from mt5canary.guardian import judgement
+from mt5canary.guardian.breaker import Breaker
+from mt5canary.guardian.guards import Reading
+from mt5canary.guardian.watch import Watch, WatchRecord
+from mt5canary.link.latency import RoundTrips
+from mt5canary.link.session import TradingSession
+from mt5canary.measurement import Measurement
+from mt5canary.order.flight import CanaryFlight
+from mt5canary.plan import Limits
+from mt5canary.wire.replies import HelloReply, SymbolSpecification
+
+
+class Guardian:
+    """Watches once, when it is first asked, and answers every later question from what it saw."""
+
+    def __init__(
+        self,
+        session: TradingSession,
+        flight: CanaryFlight,
+        hello: HelloReply,
+        spec: SymbolSpecification,
+        magic: int,
+        limits: Limits,
+        breaker: Breaker,
+        flatten: Callable[[str], object],
+        finding: Callable[[str, str], object],
+        log: Callable[..., object],
+    ) -> None:
+        self._session = session
+        self._flight = flight
+        self._hello = hello
+        self._spec = spec
+        self._magic = magic
+        self._limits = limits
+        self._breaker = breaker
+        self._flatten = flatten
+        self._finding = finding
+        self._log = log
+
+    @cached_property
+    def watched(self) -> WatchRecord:
+        """The watch, whole or broken off by a breach; a breach opens the breaker and flattens at once."""
+        watch = Watch(
+            self._session,
+            self._spec,
+            self._flight.position_ticket,
+            self._magic,
+            self._limits,
+            self._tell,
+            lease="LEASE" in self._hello.capabilities,
+        )
+        plan = self._limits.watch
+        self._log("guardian", f"watching for {plan.duration.total_seconds():g} s", books=("verify", "live"))
+        record = watch.run(plan.duration.total_seconds(), plan.every.total_seconds())
+        if record.breach is not None:
+            reason = f"guard {record.breach.guard}: {record.breach.text}"
+            self._breaker.trip(reason)
+            self._log("breaker", f"OPEN: {reason}", level="ERROR", books=("verify", "live"))
+            self._flatten(reason)
+        p99 = RoundTrips(milliseconds=tuple(record.latencies_ms)).at(0.99)
+        shown = "unproven (n=0)" if p99 is None else f"{p99:.3f} ms (n={len(record.probes)})"
+        self._log("guardian", f"watched {record.seconds:.1f} s, Latency P99 {shown}, from when each probe was due")
+        return record
+
+    def watch(self) -> WatchRecord:
+        """Watch now, unless that was done already."""
+        return self.watched
+
+    def _tell(self, name: str, facts: dict[str, Any]) -> None:
+        text = ", ".join(f"{key} {value}" for key, value in facts.items())
+        level = "INFO" if name == "progress" else "ERROR"
+        self._log("guardian", f"{name}: {text}", level=level, books=("verify", "live"))
+
+    @property
+    def _first_reading(self) -> Reading:
+        if not self.watched.readings:
+            raise Unproven("the watch read nothing, so no guard can be shown to trip")
+        return self.watched.readings[0]
+
+    def was_healthy(self) -> list[Measurement]:
+        """G1: the guardian was healthy throughout."""
+        return judgement.guardian_was_healthy(self.watched, self._limits)
+
+    def latency_is_inside_limit(self) -> list[Measurement]:
+        """G2: P99 latency is under the hard limit at the plan's confidence."""
+        for text in judgement.latency_findings(self.watched, self._limits.latency.warn_ms):
+            self._finding("G2", text)
+        return judgement.latency_inside_limit(self.watched, self._limits)
+
+    def drift_is_inside_limits(self) -> list[Measurement]:
+        """G3: the drift checks ran on time, on enough data, within limits."""
+        return judgement.drift_inside_limits()
+
+    def every_guard_trips(self) -> list[Measurement]:
+        """G4: every guard trips on seeded input, the breaker latches, and nothing tripped in earnest."""
+        with tempfile.TemporaryDirectory(prefix="mt5canary-self-test-") as scratch:
+            latched = judgement.breaker_latches(Path(scratch), Breaker.require_closed)
+        return [
+            *judgement.guards_trip(self._first_reading, self._limits),
+            *latched,
+            *judgement.nothing_tripped(self.watched, self._breaker),
+        ]
+
+    def nothing_changed(self) -> list[Measurement]:
+        """G5: no unexplained change of position, account, gateway or permissions."""
+        return judgement.nothing_changed(self.watched, self._limits)
+
+    def covered_its_time(self) -> list[Measurement]:
+        """G6: the watch covered its whole time."""
+        return judgement.covered_its_time(self.watched, self._limits)

@@ -1,0 +1,248 @@
+"""The operation of one run: its gateway, its sessions, its way out, from configuration to the last act.
+
+It outlives fixtures and tests, because the way out must: it holds everything a flatten needs before the first
+order may leave, and nothing here depends on pytest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mt5canary.catalogue import Catalogue
+from mt5canary.errors import Finding, UsageProblem
+from mt5canary.evidence.run import Run
+from mt5canary.guardian.breaker import Breaker
+from mt5canary.link.connection import CurveKeys, Route
+from mt5canary.link.session import ReadSession, Signer, TradingSession
+from mt5canary.measurement import Outcome
+from mt5canary.order import watchdog
+from mt5canary.order.flight import CanaryFlight
+from mt5canary.order.flatten import Flattened, WayOut
+from mt5canary.order.journal import Journal
+from mt5canary.plan import Resolved
+from mt5canary.rehearsal import SimulatedGateway, state_folder
+from mt5canary.wire.signature import SignatureError, read_secret
+
+GATEWAY_LOG = "gateway.log"
+WATCHDOG_LOG = "watchdog.log"
+
+
+class Operation:
+    """Everything of a run that must still be there when everything else has gone wrong."""
+
+    def __init__(self, run: Run, resolved: Resolved, catalogue: Catalogue) -> None:
+        self.run = run
+        self.resolved = resolved
+        self._catalogue = catalogue
+        self._own_state: tempfile.TemporaryDirectory[str] | None = None
+        self._sessions: list[ReadSession] = []
+        self._flatten_exchanges = 0
+        self._way_out: WayOut | None = None
+        self._watchdog: watchdog.Watchdog | None = None
+        self.flattened: list[Flattened] = []
+        self.flight: CanaryFlight | None = None
+        self.intent_is_out = False
+        self.is_kept = False
+        self.gateway: SimulatedGateway | None = None
+        if resolved.started_by_run:
+            self.gateway = SimulatedGateway(run.folder / GATEWAY_LOG, resolved.target.scenario)
+
+    @cached_property
+    def route(self) -> Route:
+        """Where the gateway is; waits for the run's own one to come up."""
+        target = self.resolved.target
+        if self.gateway is not None:
+            return Route(url=self.gateway.url)
+        host = f"[{target.host}]" if ":" in str(target.host) else target.host
+        return Route(url=f"tcp://{host}:{target.port}", source=target.source, curve=self._curve())
+
+    @property
+    def endpoint(self) -> tuple[str, int]:
+        """Host and port of the gateway."""
+        host, _, port = self.route.url.removeprefix("tcp://").rpartition(":")
+        return host.strip("[]"), int(port)
+
+    def _curve(self) -> CurveKeys | None:
+        declared = self.resolved.target.curve
+        if declared is None:
+            return None
+        from zmq.auth import load_certificate
+
+        path = self.resolved.folder / declared.client_key_file
+        try:
+            public, secret = load_certificate(path)
+        except (OSError, ValueError) as error:
+            raise UsageProblem(f"the CURVE key {path} cannot be read: {error}") from None
+        if secret is None:
+            raise UsageProblem(f"the CURVE key {path} holds no secret key")
+        return CurveKeys(server=declared.server_key.encode(), client=public, client_secret=secret)
+
+    @cached_property
+    def secret(self) -> bytes:
+        """The secret shared with the gateway; raises UsageProblem where the plan has none."""
+        if self.gateway is not None:
+            return self.gateway.secret
+        given = self.resolved.target.risk_secret
+        if given is None:
+            raise UsageProblem(
+                f"target {self.resolved.name} has no risk_secret: an order cannot be signed; put RISK_SECRET into .env"
+            )
+        try:
+            return read_secret(given.get_secret_value().encode())
+        except SignatureError as error:
+            raise UsageProblem(f"target {self.resolved.name}: {error}") from None
+
+    @cached_property
+    def _state(self) -> Path:
+        account, magic = self.resolved.target.account, self.resolved.plan.order.magic
+        root = self.resolved.state
+        if self.gateway is not None:
+            self._own_state = tempfile.TemporaryDirectory(prefix="mt5canary-state-")
+            root = Path(self._own_state.name)
+        return state_folder(root, account.server, account.login, magic)
+
+    @cached_property
+    def breaker(self) -> Breaker:
+        """The breaker of this account and magic number."""
+        return Breaker(self._state)
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The intent journal of this account and magic number."""
+        return Journal(self._state)
+
+    @property
+    def id(self) -> str:
+        """The run's identifier."""
+        return self.run.id
+
+    @property
+    def started_monotonic(self) -> float:
+        """When the run began, on the monotonic clock, in seconds."""
+        return self.run.started_monotonic
+
+    def log(self, source: str, text: str, *, level: str = "INFO", books: tuple[str, ...] = ("verify",)) -> None:
+        """Write one line to the plan's logs."""
+        self.run.log(source, text, level=level, books=books)
+
+    def fill(self, level: str, **facts: Any) -> None:
+        """Say what is known of the order, and on what level of evidence."""
+        self.run.fill(level, **facts)
+
+    def record(self, kind: str, body: dict[str, Any] | msgspec.Struct, *, durable: bool = False) -> int:
+        """Append to the chain; the first intent is noted, for from then on something may be out there."""
+        if kind == "intent":
+            self.intent_is_out = True
+        return self.run.record(kind, body, durable=durable)
+
+    def read_session(self) -> ReadSession:
+        """A session that can only ask."""
+        session = ReadSession(self.route, self.record)
+        self._sessions.append(session)
+        return session
+
+    def trading_session(self, clock_offset: timedelta) -> TradingSession:
+        """The session that can open, with its way out armed first.
+
+        Raises Finding unless this is a live run whose criteria up to X5 passed.
+        """
+        if self.run.mode != "live":
+            raise Finding("a trading session exists only in a live run")
+        outcomes = {name: result.outcome for name, result in self.run.results.items()}
+        blocked = self._catalogue.why_blocked(self._catalogue["X6"], outcomes, self.resolved.plan.waive)
+        if blocked is not None:
+            raise Finding(f"no trading session: {blocked}")
+        account = self.resolved.target.account
+        signer = Signer(self.secret, account.server, account.login, clock_offset)
+        self._arm(signer, clock_offset)
+        self.run.log("launch", "LAUNCH_APPROVED: every criterion up to X5 passed in this run", books=("verify", "live"))
+        session = TradingSession(self.route, self.record, signer, self.breaker.require_closed)
+        self._sessions.append(session)
+        return session
+
+    def _arm(self, signer: Signer, clock_offset: timedelta) -> None:
+        magic = self.resolved.plan.order.magic
+        account = self.resolved.target.account
+        self._way_out = WayOut(self.route, signer, magic, self.record)
+        self._watchdog = watchdog.Watchdog(
+            watchdog.settings(
+                self.route,
+                self.secret,
+                (account.server, account.login),
+                clock_offset,
+                magic,
+                (self.run.folder / WATCHDOG_LOG).absolute(),
+            ),
+            keep_open=() if self.gateway is None else (self.gateway.input_descriptor,),
+        )
+        self.run.record("event", {"name": "watchdog armed", "process": self._watchdog.process_id})
+
+    @property
+    def exchanges_made(self) -> int:
+        """How many exchanges every session of this run has made."""
+        return sum(session.exchange_count for session in self._sessions) + self._flatten_exchanges
+
+    def fill_times(self) -> tuple[float, float, float] | None:
+        """When the fill was made, as ``CanaryFlight.times_of_the_fill`` has it; None where there was no flight."""
+        return None if self.flight is None else self.flight.times_of_the_fill()
+
+    @property
+    def needs_flatten(self) -> bool:
+        """Whether an order may be out there that was not seen closed."""
+        return self._way_out is not None and self.intent_is_out and self.run.flat is not True and not self.is_kept
+
+    def flatten(self, reason: str, by: str) -> Flattened | None:
+        """Close everything of this plan's magic number; nothing happens where nothing can be open."""
+        if not self.needs_flatten or self._way_out is None:
+            return None
+        result = self._way_out.flatten(reason, by)
+        self.flattened.append(result)
+        self._flatten_exchanges += result.round_trips
+        self.run.flat = result.flat
+        with contextlib.suppress(OSError):
+            self._note(result)
+        return result
+
+    def _note(self, result: Flattened) -> None:
+        self.run.record("event", {"name": "flatten", **msgspec.structs.asdict(result)}, durable=True)
+        level = "INFO" if result.flat else "ERROR"
+        text = f"{result.reason}: {result.describe()}"
+        self.run.log("flatten", text, level=level, books=("verify", "live", "physical"))
+        if result.flat:
+            for intent in self.journal.open_intents():
+                if intent.step != "UNKNOWN":
+                    self.journal.step(intent.intent.uuid, "FLAT", by=result.by)
+            return
+        self.breaker.trip(f"a flatten did not end flat: {result.describe()}")
+        self.run.log("breaker", "OPEN: a flatten did not end flat", level="ERROR", books=("verify", "live"))
+
+    def keep(self) -> None:
+        """Leave the position open, as planned; the journal knows it."""
+        for intent in self.journal.open_intents():
+            self.journal.step(intent.intent.uuid, "KEPT")
+        self.is_kept, self.run.flat = True, False
+        self.run.log("order", "the position is kept open by plan (hold: keep)", books=("verify", "live", "physical"))
+
+    @property
+    def passed_so_far(self) -> bool:
+        """Whether no criterion of this run has failed to pass yet."""
+        return all(result.outcome is Outcome.PASS for result in self.run.results.values())
+
+    def finish(self) -> None:
+        """Stand the watchdog down unless something may be open, close every session, end the run's own gateway; may be called twice."""
+        if self._watchdog is not None and not self.needs_flatten:
+            self._watchdog.disarm()
+        for session in self._sessions:
+            session.close()
+        self._sessions.clear()
+        if self.gateway is not None:
+            self.gateway.stop()
+        if self._own_state is not None:
+            self._own_state.cleanup()

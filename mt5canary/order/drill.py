@@ -1,0 +1,72 @@
+"""The drill before the order: refusals are real, and nothing of them reaches the books (criterion X6).
+
+Halted, the gateway must refuse an order that it would otherwise send. Resumed, the terminal itself must refuse
+one below the symbol's minimum. A stub that fills everything fails here at the cost of nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from mt5canary.errors import LinkFinding
+from mt5canary.link.clock import ServerZone
+from mt5canary.link.session import OrderFields, Refused, TradingSession, new_uuid, understand
+from mt5canary.measurement import Measurement, equal
+from mt5canary.money import exact
+from mt5canary.order.canary import WINDOW_AFTER_SECONDS, new_nonce
+from mt5canary.order.sizing import INVALID_VOLUME
+from mt5canary.wire.replies import OpenReply, SymbolSpecification
+
+REASON = "drill of the canary run"
+
+
+def refusals_are_real(
+    session: TradingSession,
+    order: OrderFields,
+    spec: SymbolSpecification,
+    zone: ServerZone,
+    log: Callable[[str, str], object],
+) -> list[Measurement]:
+    """Halt, be refused, resume, be refused again by the terminal, and find nothing of it in the books."""
+    started = time.time_ns()
+    nonces = [new_nonce(), new_nonce()]
+    tiny = float(exact(spec.volume_min) / 10)
+    drill = msgspec.structs.replace(order, volume=tiny, comment=nonces[0])
+    halted = session.halt(REASON).halted
+    try:
+        while_halted = _answer(session, drill)
+    finally:
+        resumed = session.resume(REASON).halted
+    log("drill", f"halted, the gateway answered OPEN with ERROR_CODE: {while_halted[0]} (expected refusal)")
+    below = _answer(session, msgspec.structs.replace(drill, comment=nonces[1]))
+    log("drill", f"resumed, the terminal answered OPEN of {tiny:g} lot with retcode {below[1]} (expected refusal)")
+    window = {
+        "from_msc": zone.msc(started - 60_000_000_000),
+        "to_msc": zone.msc(time.time_ns() + WINDOW_AFTER_SECONDS * 1_000_000_000),
+    }
+    comments = [deal.comment for deal in session.deals(**window)]
+    comments += [entry.comment for entry in session.orders(**window)]
+    comments += [position.comment or "" for position in session.positions()]
+    traces = sum(comment.startswith(nonce) for comment in comments for nonce in nonces)
+    return [
+        equal("HALT is answered by halted", halted, True),
+        equal("OPEN while halted", while_halted[0], "HALTED"),
+        equal("RESUME is answered by halted", resumed, False),
+        equal("OPEN below the minimum", below[1], INVALID_VOLUME),
+        equal("deals, orders and positions of the two refused orders", traces, 0),
+    ]
+
+
+def _answer(session: TradingSession, order: OrderFields) -> tuple[str, int | None]:
+    """Error code and retcode of an ``OPEN`` that must be refused."""
+    exchange = session.open(order, new_uuid())
+    try:
+        filled = understand(exchange, msgspec.UNSET, OpenReply)
+    except Refused as refusal:
+        return refusal.reply.error_code or "", refusal.reply.retcode
+    except LinkFinding as finding:
+        return f"no answer: {finding}", None
+    return f"FILLED with ticket {filled.ticket}", None

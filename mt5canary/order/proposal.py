@@ -1,0 +1,125 @@
+"""The execution stage before anything is sent: the order as it would be, and what speaks against it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+from mt5canary.link.inspection import LinkInspection
+from mt5canary.link.session import OrderFields, ReadSession
+from mt5canary.measurement import Measurement, equal
+from mt5canary.money import exact
+from mt5canary.order import sizing
+from mt5canary.order.journal import Journal
+from mt5canary.plan import Limits, Order
+from mt5canary.wire.replies import CheckReply, SymbolSpecification, Tick
+
+
+class OrderProposal:
+    """The plan's order held against the symbol, the account, the terminal and what earlier runs left."""
+
+    def __init__(
+        self,
+        session: ReadSession,
+        link: LinkInspection,
+        plan: Order,
+        limits: Limits,
+        why_breaker_open: Callable[[], str | None],
+        journal: Journal,
+        finding: Callable[[str, str], object],
+        log: Callable[[str, str], object],
+    ) -> None:
+        self._session = session
+        self._link = link
+        self._plan = plan
+        self._limits = limits
+        self._why_breaker_open = why_breaker_open
+        self._journal = journal
+        self._finding = finding
+        self._log = log
+
+    @cached_property
+    def spec(self) -> SymbolSpecification:
+        """What the broker allows for the symbol."""
+        return self._session.symbol(self._plan.symbol)
+
+    @cached_property
+    def tick(self) -> Tick:
+        """The quote that the order was drawn up with."""
+        return self._session.tick(self._plan.symbol)
+
+    @cached_property
+    def order(self) -> OrderFields:
+        """The order as it would be sent, without its comment."""
+        plan = self._plan
+        return sizing.order_fields(
+            plan.symbol,
+            plan.side,
+            plan.planned_volume,
+            plan.stop_loss_points,
+            plan.deviation_points,
+            plan.magic,
+            self.tick,
+            self.spec,
+        )
+
+    @cached_property
+    def check(self) -> CheckReply:
+        """What the terminal says to the order; raises Refused where it says no."""
+        return self._session.check(self.order)
+
+    @cached_property
+    def exposure(self) -> sizing.Exposure:
+        """What the order puts at risk."""
+        return sizing.exposure(self.order, self.spec, self.tick, self._session.account(), self.check)
+
+    def may_be_traded(self) -> list[Measurement]:
+        """X1: the symbol may be traded and its session is open."""
+        return sizing.may_be_traded(self.spec, self._plan.side)
+
+    def volume_is_legal(self) -> list[Measurement]:
+        """X2: the volume is the plan's, and legal for the symbol."""
+        choices = sizing.volume_choices(self._plan.planned_volume, self.spec)
+        if choices is not None:
+            self._finding("X2", choices)
+        return sizing.volume_is_legal(self._plan.planned_volume, exact(self.order.volume), self.spec)
+
+    def risk_is_inside_limits(self) -> list[Measurement]:
+        """X3: margin, leverage and worst loss are inside the plan's limits."""
+        risk = self.exposure
+        self._log(
+            "sizing",
+            f"{self._plan.side} {self._plan.planned_volume} {self._plan.symbol}: notional {risk.notional}, margin "
+            f"{risk.margin}, worst loss to the stop {risk.worst_loss} {risk.currency}",
+        )
+        return sizing.inside_limits(risk, self._limits)
+
+    def terminal_agrees(self) -> list[Measurement]:
+        """X4: the terminal accepts the order in check and refuses the impossible ones as predicted."""
+        asked = sizing.challenges(self.order, self.spec, self.tick)
+        return [*sizing.accepted(self.check), *sizing.refused_as_predicted(self._session, asked)]
+
+    def nothing_stands_in_the_way(self) -> list[Measurement]:
+        """X5: the breaker is closed, the gateway is not halted, and nothing is left of an earlier run."""
+        halted = self._session.hello()
+        mine = [position for position in self._session.positions() if position.magic == self._plan.magic]
+        unfinished = self._journal.open_intents()
+        agree = "agree" if not mine and not unfinished else "DO NOT AGREE"
+        self._log(
+            "StateReconciler",
+            f"journal: {len(unfinished)} open intents; positions of magic {self._plan.magic}: {len(mine)}; they {agree}",
+        )
+        for position in mine:
+            self._finding(
+                "X5",
+                f"position {position.ticket} of {position.volume:g} {position.symbol} with this plan's magic is open",
+            )
+        for intent in unfinished:
+            self._finding("X5", f"intent {intent.intent.uuid} of run {intent.intent.run} ended at {intent.step}")
+        return [
+            equal("breaker", self._why_breaker_open() or "closed", "closed"),
+            equal("gateway halted", f"halted: {halted.halt_reason}" if halted.halted else "no", "no"),
+            equal("same gateway instance", halted.gateway.instance, self._link.hello.gateway.instance),
+            equal(f"positions of magic {self._plan.magic} before the order", len(mine), 0),
+            equal("intents without an end", len(unfinished), 0),
+        ]

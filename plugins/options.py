@@ -1,0 +1,144 @@
+"""The command line of a run: which plan, which target, and whether this is a run at all.
+
+``-m preflight`` and ``-m live``, exactly so written, are the two runs. Anything else selects no criterion.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mt5canary import catalogue
+from mt5canary.errors import UsageProblem
+from mt5canary.evidence.run import Run
+from mt5canary.operation import Operation
+from mt5canary.plan import Resolved, load
+from plugins.completion_report import direct_reports
+from plugins.keys import CATALOGUE, MODE, OPERATION, RESOLVED, RUN
+from plugins.working_log import WorkingLog
+
+REPEATING_OPTIONS = {
+    "numprocesses": "it runs under xdist workers (-n)",
+    "tx": "it runs under xdist workers (--tx)",
+    "looponfail": "it repeats failed tests (--looponfail)",
+    "reruns": "it repeats failed tests (--reruns)",
+    "force_flaky": "it repeats failed tests (--force-flaky)",
+    "count": "it repeats tests (--count)",
+}
+"""Options of other plugins under which an order could be sent twice or a gate be read by halves."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the harness's own options."""
+    group = parser.getgroup("canary", "the canary run")
+    group.addoption("--plan", metavar="FILE", default=None, help="the plan; canary.yaml where not said")
+    group.addoption("--target", metavar="NAME", default=None, help="another of the plan's targets")
+    group.addoption("--state", metavar="DIR", default=None, help="where journal and breaker live")
+    group.addoption(
+        "--set",
+        metavar="FIELD=VALUE",
+        dest="plan_overrides",
+        action="append",
+        default=[],
+        help="another value for a field of the plan, such as limits.watch.for=30s; may be given several times",
+    )
+    group.addoption(
+        "--i-understand-real-money",
+        action="store_true",
+        dest="real_money",
+        help="needed for -m live where the plan expects a real account",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the plan and begin the run, where the command line asks for one; a mistake ends with exit status 4."""
+    markexpr = str(config.getoption("markexpr", "")).strip()
+    config.stash[MODE] = mode = markexpr if markexpr in catalogue.MODES else None
+    try:
+        config.stash[CATALOGUE] = catalogue.load(config.rootpath / "verification" / "catalogue.yaml")
+        if mode is None or config.getoption("collectonly") or config.getoption("help", False):
+            return
+        _refuse_repetition(config, mode)
+        resolved = _plan(config)
+        _refuse_unasked_money(config, mode, resolved)
+    except UsageProblem as problem:
+        raise pytest.UsageError(str(problem)) from None
+    config.stash[RESOLVED] = resolved
+    _begin(config, mode, resolved)
+
+
+def _refuse_repetition(config: pytest.Config, mode: str) -> None:
+    reasons = [reason for option, reason in REPEATING_OPTIONS.items() if config.getoption(option, None)]
+    if config.getoption("dist", "no") != "no" or hasattr(config, "workerinput"):
+        reasons.append("it is distributed (--dist)")
+    if reasons:
+        raise pytest.UsageError(
+            f"-m {mode} refuses to start: {'; '.join(reasons)}. A run is one process, in order, once"
+        )
+
+
+def _plan(config: pytest.Config) -> Resolved:
+    overrides: dict[str, str] = {}
+    for given in config.getoption("plan_overrides"):
+        field, separator, value = given.partition("=")
+        if not separator:
+            raise UsageProblem(f"--set {given}: must be FIELD=VALUE, such as limits.watch.for=30s")
+        overrides[field.strip()] = value
+    given_plan, given_state = config.getoption("plan"), config.getoption("state")
+    path = Path(given_plan) if given_plan else config.rootpath / "canary.yaml"
+    state = Path(given_state).absolute() if given_state else None
+    return load(path, target=config.getoption("target"), overrides=overrides, state=state)
+
+
+def _refuse_unasked_money(config: pytest.Config, mode: str, resolved: Resolved) -> None:
+    if mode == "live" and resolved.target.account.trade_mode == "real" and not config.getoption("real_money"):
+        raise UsageProblem(
+            f"target {resolved.name} expects a real account: -m live sends a real order there. Say "
+            "--i-understand-real-money if that is meant"
+        )
+
+
+def _begin(config: pytest.Config, mode: str, resolved: Resolved) -> None:
+    run = Run(
+        config.rootpath / "reports",
+        mode,
+        config.stash[CATALOGUE],
+        task=resolved.plan.task,
+        target=resolved.name,
+        rehearsal=resolved.rehearsal,
+    )
+    config.stash[RUN] = run
+    direct_reports(config, run)
+    working_log = WorkingLog(run.folder, Path.cwd())
+    config.add_cleanup(working_log.leave_copy)
+    operation = Operation(run, resolved, config.stash[CATALOGUE])
+    config.stash[OPERATION] = operation
+    config.add_cleanup(operation.finish)
+    run.document("plan.yaml", resolved.masked_yaml())
+    run.record("settings", {"values": _settings(resolved)})
+    run.log(
+        "run", f"{run.title}: plan {resolved.file.name}, sha256 {resolved.digest}", books=("verify", "live", "physical")
+    )
+
+
+def _settings(resolved: Resolved) -> dict[str, dict[str, object]]:
+    """Each value in effect with where it came from, secrets masked."""
+
+    def value(field: str) -> object:
+        found: Any = resolved.masked()
+        for key in field.split("."):
+            found = found[key]
+        return found
+
+    return {field: {"value": value(field), "source": source} for field, source in resolved.sources.items()}
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say what is run, against what, and where its report will be."""
+    run = config.stash.get(RUN, None)
+    if run is None:
+        return []
+    return [run.title, f"report: {run.folder.relative_to(config.rootpath)}/report.html"]
