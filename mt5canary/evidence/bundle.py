@@ -1,0 +1,58 @@
+"""The end of a run's folder: the documents that need the verdict, the manifest over everything, ``latest``."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mt5canary.evidence import manifest
+from mt5canary.evidence.documents import COMPLETION_REPORT, VERDICT, completion_report, verdict_json
+from mt5canary.evidence.run import CHAIN_NAME, Run
+from mt5canary.evidence.verdict import Verdict
+
+LATEST = "latest"
+
+
+def gather(folder: Path, source: Path, name: str) -> None:
+    """Copy a report that was written elsewhere into the bundle; one that is there already stays."""
+    target = folder / name
+    if source.is_dir() and source.resolve() != target.resolve():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+    elif source.is_file() and source.resolve() != target.resolve():
+        shutil.copyfile(source, target)
+
+
+def write_documents(folder: Path, records: Sequence[dict[str, Any]], verdict: Verdict) -> None:
+    """Write ``verdict.json`` and ``COMPLETION_REPORT.md``, once every report plugin has written its own."""
+    _write(folder / VERDICT, verdict_json(verdict))
+    _write(folder / COMPLETION_REPORT, completion_report(records, verdict))
+
+
+def close(run: Run) -> None:
+    """Close the run, write the manifest over everything in its folder, set ``latest``: the run's last act."""
+    run.close()
+    manifest.write(run.folder, run.id, CHAIN_NAME)
+    point_latest(run.folder)
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_bytes(text.encode("utf-8", "backslashreplace"))
+
+
+def point_latest(folder: Path) -> None:
+    """Make ``latest`` beside a run's folder lead to it; a text file with its name where links are impossible.
+
+    It is a convenience: where something else stands in its place, that stays and no run fails for it.
+    """
+    latest = folder.parent / LATEST
+    fresh = folder.parent / f".{LATEST}-{folder.name}"
+    try:
+        fresh.symlink_to(folder.name, target_is_directory=True)
+    except (OSError, NotImplementedError):
+        fresh.write_text(folder.name + "\n", encoding="utf-8")
+    try:
+        fresh.replace(latest)
+    except OSError:
+        fresh.unlink()

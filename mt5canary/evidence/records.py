@@ -1,0 +1,53 @@
+"""What a run's records hold of the run itself: its settings and its environment."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mt5canary.evidence.chain import BrokenChain, lines
+
+if TYPE_CHECKING:  # the plan's own imports are heavy, and reading records needs none of them
+    from mt5canary.plan import Resolved
+
+
+def readable(path: Path) -> list[dict[str, Any]]:
+    """The chain's records up to the first that does not hold; criterion E5 is where a break fails the run."""
+    records: list[dict[str, Any]] = []
+    with contextlib.suppress(BrokenChain):
+        records.extend(json.loads(line) for line in lines(path))
+    return records
+
+
+def settings(resolved: Resolved) -> dict[str, dict[str, Any]]:
+    """The plan in effect for a ``settings`` record: each field's masked value and where it came from."""
+    return {
+        name: {"value": value, "source": resolved.sources.get(name, "default")}
+        for name, value in _fields(resolved.masked())
+    }
+
+
+def _fields(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _fields(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
+
+
+def settings_of(records: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """The plan's values by field, each with its ``value`` and ``source``; the last ``settings`` record counts."""
+    found: dict[str, Any] = {}
+    for record in records:
+        if record["kind"] == "settings" and isinstance(record.get("values"), dict):
+            found = record["values"]
+    return found
+
+
+def environment_of(records: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """What the run ran on, from its first record."""
+    found = next((record.get("environment") for record in records if record["kind"] == "run"), None)
+    return {name: str(value) for name, value in found.items()} if isinstance(found, dict) else {}

@@ -1,0 +1,69 @@
+"""``report.html``: what the run adds to pytest-html's page. Registered by the completion report.
+
+The table of pytest-html is drawn by a script; title and summary are plain HTML, so the verdict stands there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mt5canary.evidence import page, wording
+from mt5canary.evidence.records import readable
+from mt5canary.evidence.run import Run
+from mt5canary.evidence.text import hypertext
+
+
+class Page:
+    """``report.html``: the verdict in the title and above the table, and its columns in the table."""
+
+    def __init__(self, config: pytest.Config, run: Run, environment: dict[str, str]) -> None:
+        self._config = config
+        self._run = run
+        self._environment = environment
+        self._report: Any = None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """Say what the run is in the table of the environment, and nothing that the machine's variables hold."""
+        from pytest_metadata.plugin import metadata_key  # type: ignore[import-untyped]
+
+        run = self._run
+        facts = {"Run": run.title, "Task": run.task, "Target": run.target, "Started (UTC)": run.started_at}
+        self._config.stash[metadata_key] = {
+            name: hypertext(value) for name, value in (facts | self._environment).items()
+        }
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_report_title(self, report: Any) -> None:
+        """Keep the page's data: its title is the verdict, once there is one."""
+        report.title = self._run.title
+        self._report = report
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_header(self, cells: list[str]) -> None:
+        """Add the columns Verdict and Criterion after Result."""
+        cells[1:1] = page.headers()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_row(self, report: pytest.TestReport, cells: list[str]) -> None:
+        """Fill them; the phases that decide nothing show what the criterion came to."""
+        result = self._run.results.get(getattr(report, "criterion", ""))
+        outcome = getattr(report, "criterion_outcome", None) or (str(result.outcome) if result else None)
+        cells[1:1] = page.cells(outcome, f"{result.id} {result.title}" if result else "")
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_html(self, report: pytest.TestReport, data: list[str]) -> None:
+        """Begin the unfolded row with what was measured."""
+        result = self._run.results.get(getattr(report, "criterion", ""))
+        if result is not None:
+            data[:0] = page.details(result)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_summary(self, prefix: list[str]) -> None:
+        """Put the verdict into the title, and the static page above the table."""
+        verdict = self._run.verdict()
+        if self._report is not None:
+            self._report.title = wording.title(verdict)
+        prefix.extend(page.summary(readable(self._run.chain.path), verdict))
