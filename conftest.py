@@ -1,10 +1,10 @@
-"""The plugins and fixtures of this repository, by name and in order."""
+"""The plugins and fixtures of this repository, by name; each after those that it imports."""
 
 pytest_plugins = [
+    "plugins.completion_report",
     "plugins.options",
     "plugins.stages",
     "plugins.outcomes",
-    "plugins.completion_report",
     "fixtures.run",
     "fixtures.link",
     "fixtures.order",
