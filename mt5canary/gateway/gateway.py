@@ -66,10 +66,10 @@ class Gateway:
         self._resolution = Resolution(terminal, journal, self._encode)
         self.identity = Identity(terminal)
         self._at_once: dict[type[wire.Request], Callable[[Any], Fields]] = {
-            wire.Ping: self._ping,
-            wire.Lease: self._lease,
-            wire.Halt: self._halt,
-            wire.Resume: self._resume,
+            wire.Ping: lambda request: {},
+            wire.Lease: lambda request: self._control(request, self._lease),
+            wire.Halt: lambda request: self._control(request, self._halt),
+            wire.Resume: lambda request: self._control(request, self._resume),
         }
         self._reads: dict[type[wire.Request], Callable[[Any], Fields]] = {
             wire.Hello: self._hello,
@@ -99,7 +99,10 @@ class Gateway:
         handle = self._at_once.get(type(request))
         if handle is None:
             return Task(request, envelope, _patience(request), received)
-        return self._answer(envelope, self._guarded(envelope.action, lambda: handle(request)), received)
+        fields = self._guarded(envelope.action, lambda: handle(request))
+        if isinstance(request, wire.Ping):
+            fields = {"latency_ms": round((time.perf_counter() - received) * 1000, 3)}
+        return self._answer(envelope, fields, received)
 
     def ask(self, task: Task) -> Answer:
         """Carry out what needs the terminal; called by the worker."""
@@ -236,9 +239,6 @@ class Gateway:
 
     # -- the gateway's own actions --------------------------------------------------------------------------
 
-    def _ping(self, request: wire.Ping) -> Fields:
-        return {"latency_ms": 0.0}
-
     def _hello(self, request: wire.Hello) -> Fields:
         sighting = self.identity.look()
         told = self.identity.told(sighting, sighting.terminal.connected, sorted(wire.REQUESTS))
@@ -261,13 +261,19 @@ class Gateway:
         latest = self._journal.find(request.request_uuid) or record
         return {"known": True, "state": "done", "reply": msgspec.Raw(latest.reply or b"null")}
 
-    def _control(self, request: wire.Request) -> None:
-        """Judge an action that changes the gateway itself. Raises Refusal."""
+    def _control(self, request: wire.Request, change: Callable[[Any], Fields]) -> Fields:
+        """Judge an action that changes the gateway itself, do it, and remember that it was done. Raises Refusal."""
+        if recorded := self._recorded(request):
+            return recorded
         sighting = self.identity.sighting or self.identity.look()
         self._check_age(self._verified(request, sighting.account))
+        fields = change(request)
+        action, body = str(request.__struct_config__.tag), decoding.body(request)
+        reply = self._encode(self._finished(Envelope(request.uuid), fields))
+        self._journal.begin(Record(request.uuid, action, body, b"", time.time(), 0, reply, False))
+        return fields
 
     def _lease(self, request: wire.Lease) -> Fields:
-        self._control(request)
         expires = datetime.now(UTC) + timedelta(seconds=request.seconds)
         if request.seconds:
             self._journal.lease(request.magic, expires.timestamp())
@@ -276,12 +282,10 @@ class Gateway:
         return {"expires_at": words.rfc3339(expires.timestamp())}
 
     def _halt(self, request: wire.Halt) -> Fields:
-        self._control(request)
         self._journal.halt(request.reason, time.time())
         return {"halted": True}
 
     def _resume(self, request: wire.Resume) -> Fields:
-        self._control(request)
         self._journal.resume()
         return {"halted": False}
 
@@ -307,14 +311,14 @@ class Gateway:
 
     def resolve_in_flight(self) -> list[Line]:
         """At a start: find out what became of the requests that the last run left without a reply."""
-        lines = []
-        for record in self._journal.in_flight():
-            started = time.perf_counter()
-            never: Fields = {"status": "error", "error_msg": "was never carried out"}
-            fields = self._guarded(record.action, lambda record=record: self._resolved(record) or never)  # type: ignore[misc]
-            line = Line.of(Envelope(record.uuid, None, record.action), fields, (time.perf_counter() - started) * 1000)
-            lines.append(line.with_detail(resolved_at_start=True))
-        return lines
+        return [self._resolve_at_start(record) for record in self._journal.in_flight()]
+
+    def _resolve_at_start(self, record: Record) -> Line:
+        started = time.perf_counter()
+        never: Fields = {"status": "error", "error_msg": "was never carried out"}
+        fields = self._guarded(record.action, lambda: self._resolved(record) or never)
+        line = Line.of(Envelope(record.uuid, None, record.action), fields, (time.perf_counter() - started) * 1000)
+        return line.with_detail(resolved_at_start=True)
 
 
 def _patience(request: wire.Request) -> float:

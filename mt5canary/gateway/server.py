@@ -6,6 +6,7 @@ client while another's request is still with the terminal.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -93,9 +94,8 @@ class Server:
         if isinstance(accepted.request, wire.FindRequest) and self._is_waiting(accepted.request.request_uuid):
             self._send(address, self._gateway.overdue(accepted, begun=True))
             return
-        task = accepted
-        job = Job(lambda: self._gateway.ask(task))
-        self._waiting[job] = _Waiting(address, task, time.monotonic() + task.seconds)
+        job = Job(functools.partial(self._gateway.ask, accepted))
+        self._waiting[job] = _Waiting(address, accepted, time.monotonic() + accepted.seconds)
         self._worker.submit(job)
 
     def _is_waiting(self, uuid: str) -> bool:
@@ -129,7 +129,7 @@ class Server:
             if self._enforcing.get(magic, 0.0) > now:
                 continue
             self._enforcing[magic] = now + LEASE_RETRY_SECONDS
-            self._worker.submit(Job(lambda magic=magic: self._gateway.enforce_lease(magic)))  # type: ignore[misc]
+            self._worker.submit(Job(functools.partial(self._gateway.enforce_lease, magic)))
 
 
 def _split(parts: list[bytes]) -> tuple[list[bytes], bytes]:

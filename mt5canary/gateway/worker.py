@@ -1,0 +1,95 @@
+"""The thread that talks to the terminal, so that the loop stays answering while a terminal call takes its time.
+
+Jobs are done one at a time, in the order in which they came: the terminal has one connection. A job that has not
+begun can be cancelled; one that has, cannot.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import zmq
+
+IDLE_SECONDS = 1.0
+"""After how long without a job the worker looks after the terminal."""
+
+
+class Job:
+    """Something to ask the terminal, and its result once there is one."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self._work = work
+        self._lock = threading.Lock()
+        self._state = "waiting"
+        self.result: Any = None
+
+    def cancel(self) -> bool:
+        """Take the job back; False where it has begun."""
+        with self._lock:
+            if self._state == "waiting":
+                self._state = "cancelled"
+            return self._state == "cancelled"
+
+    def do(self) -> bool:
+        """Do the job; False where it was cancelled."""
+        with self._lock:
+            if self._state == "cancelled":
+                return False
+            self._state = "begun"
+        self.result = self._work()
+        return True
+
+
+class Worker:
+    """Does jobs in a thread of its own and signals through a socket when one is done."""
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], look_after: Callable[[], None]) -> None:
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._done: deque[Job] = deque()
+        self._look_after = look_after
+        self._context = context
+        self.signals = context.socket(zmq.PAIR)
+        self.signals.bind("inproc://terminal-worker")
+        self._thread = threading.Thread(target=self._run, name="terminal", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def submit(self, job: Job) -> None:
+        """Queue a job."""
+        self._jobs.put(job)
+
+    def finished(self) -> list[Job]:
+        """The jobs that were done since the last time; call it when ``signals`` is readable."""
+        while self.signals.poll(0):
+            self.signals.recv()
+        return [self._done.popleft() for _ in range(len(self._done))]
+
+    def stop(self, seconds: float) -> None:
+        """Let the job that has begun come to its end, at most for a time, and end the thread."""
+        self._jobs.put(None)
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        signal = self._context.socket(zmq.PAIR)
+        signal.setsockopt(zmq.LINGER, 0)
+        signal.connect("inproc://terminal-worker")
+        try:
+            while (job := self._next()) is not None:
+                if job.do():
+                    self._done.append(job)
+                    signal.send(b"")
+        finally:
+            signal.close()
+
+    def _next(self) -> Job | None:
+        while True:
+            try:
+                return self._jobs.get(timeout=IDLE_SECONDS)
+            except queue.Empty:
+                self._look_after()
