@@ -12,13 +12,13 @@ import pytest
 
 from mt5canary.evidence import bundle, documents, wording
 from mt5canary.evidence.position import PositionReport, report_position
-from mt5canary.evidence.records import environment_of, readable, settings, settings_of
+from mt5canary.evidence.records import environment_of, readable, settings_of
 from mt5canary.evidence.run import Run
 from mt5canary.evidence.text import visible
 from mt5canary.evidence.verdict import Verdict
 from mt5canary.measurement import Outcome
 from plugins.html_report import Page
-from plugins.keys import RESOLVED, RUN
+from plugins.keys import RUN
 
 REPORTS = (("htmlpath", "report.html"), ("xmlpath", "junit.xml"), ("allure_report_dir", "allure-results"))
 """The option of each report plugin, and the report's name in the bundle."""
@@ -43,14 +43,14 @@ def direct_reports(config: pytest.Config, run: Run) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the reports; last, so that each hook comes before that of the plugin which it adds to."""
+    """Write the plan, register the reports; last, so that each comes before the plugin that it adds to."""
     run = config.stash.get(RUN, None)
     if run is None:
         return
     records = readable(run.chain.path)
     environment = environment_of(records)
-    if not settings_of(records):
-        run.record("settings", {"values": settings(config.stash[RESOLVED])})
+    plan = documents.execution_plan(settings_of(records), run.title, run.required, rehearsal=run.rehearsal)
+    run.document(documents.EXECUTION_PLAN, plan)
     for reporter in (Words(config, run), Page(config, run, environment), Bundle(config, run)):
         config.pluginmanager.register(reporter)
     if config.pluginmanager.has_plugin("allure_listener"):
@@ -126,12 +126,22 @@ class Bundle:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say the verdict, every criterion that did not pass, what a person must do, and where the report is."""
+        """Say how it ended."""
+        self._say(terminalreporter)
+
+    def pytest_unconfigure(self) -> None:
+        """Say it here where pytest has no summary: it has none for an exit status of our own, such as SIGTERM's."""
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is not None:
+            self._say(terminal)
+
+    def _say(self, terminal: pytest.TerminalReporter) -> None:
+        """The verdict, every criterion that did not pass, what a person must do, and where the report is; once."""
         if self._end is None:
             return
-        verdict, position = self._end
-        write = terminalreporter.write_line
-        terminalreporter.section(visible(self._run.title))
+        (verdict, position), self._end = self._end, None
+        write = terminal.write_line
+        terminal.section(visible(self._run.title))
         write(visible(wording.verdict_line(verdict)), bold=True, **COLOURS.get(verdict.verdict, {"yellow": True}))
         for result in wording.not_passed(verdict):
             write(f"  {result.id:<3} {result.outcome}: {visible(result.reason)}")

@@ -30,7 +30,8 @@ def parameters(result: CriterionResult) -> list[tuple[str, str]]:
     found = [("outcome", str(result.outcome)), ("reason", visible(result.reason))]
     for each in result.measurements:
         name = visible(each.name)
-        found.append((name, visible(f"{wording.figure(each)} (n={each.samples}) {each.outcome}")))
+        count = f" (n={each.samples})" if each.samples else ""
+        found.append((name, visible(f"{wording.figure(each)}{count} {each.outcome}")))
         found.append((f"{name}: limit", visible(each.limit)))
     found += [(f"finding {number}", visible(finding)) for number, finding in enumerate(result.findings, 1)]
     return found

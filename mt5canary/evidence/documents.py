@@ -6,7 +6,7 @@ The same records and verdict give the same bytes again. Whatever came from outsi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -14,13 +14,10 @@ from mt5canary.catalogue import STAGES, Criterion
 from mt5canary.evidence import wording
 from mt5canary.evidence.chain import utc
 from mt5canary.evidence.position import report_position
-from mt5canary.evidence.records import environment_of, settings, settings_of
+from mt5canary.evidence.records import environment_of, settings_of
 from mt5canary.evidence.story import story
 from mt5canary.evidence.text import markdown
 from mt5canary.evidence.verdict import CriterionResult, Verdict
-
-if TYPE_CHECKING:  # the plan's own imports are heavy, and a report needs none of them
-    from mt5canary.plan import Resolved
 
 COMPLETION_REPORT = "COMPLETION_REPORT.md"
 EXECUTION_PLAN = "EXECUTION_PLAN.md"
@@ -170,13 +167,12 @@ The first compares every file with the manifest. The second shows what the gatew
 The third walks the chain of records and prints its head, which is `chain.head` in the manifest.""".splitlines()
 
 
-def execution_plan(resolved: Resolved, title: str, criteria: Sequence[Criterion] = ()) -> str:
-    """``EXECUTION_PLAN.md``: what will be done, rendered from the plan in effect before anything is done."""
-    return render_plan(settings(resolved), title, criteria, rehearsal=resolved.rehearsal)
+def execution_plan(values: Mapping[str, Any], title: str, criteria: Sequence[Criterion], *, rehearsal: bool) -> str:
+    """``EXECUTION_PLAN.md``: what will be done, rendered from the plan in effect before anything is done.
 
-
-def render_plan(values: Mapping[str, Any], title: str, criteria: Sequence[Criterion], *, rehearsal: bool) -> str:
-    """The same from the plan's fields by dotted name, each with its ``value`` and its ``source``, secrets masked."""
+    ``values`` are the plan's fields by dotted name, each with its ``value`` and its ``source``, secrets masked: a
+    ``settings`` record's.
+    """
     lines = [f"# Execution plan. {markdown(title)}", "", *_promise(criteria), ""]
     if rehearsal:
         lines += [f"**{wording.REHEARSAL}.** The terminal, its market and its account are simulated.", ""]

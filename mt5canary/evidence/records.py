@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mt5canary.evidence.chain import BrokenChain, lines
-
-if TYPE_CHECKING:  # the plan's own imports are heavy, and reading records needs none of them
-    from mt5canary.plan import Resolved
 
 
 def readable(path: Path) -> list[dict[str, Any]]:
@@ -20,22 +17,6 @@ def readable(path: Path) -> list[dict[str, Any]]:
     with contextlib.suppress(BrokenChain):
         records.extend(json.loads(line) for line in lines(path))
     return records
-
-
-def settings(resolved: Resolved) -> dict[str, dict[str, Any]]:
-    """The plan in effect for a ``settings`` record: each field's masked value and where it came from."""
-    return {
-        name: {"value": value, "source": resolved.sources.get(name, "default")}
-        for name, value in _fields(resolved.masked())
-    }
-
-
-def _fields(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _fields(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value
 
 
 def settings_of(records: Iterable[dict[str, Any]]) -> dict[str, Any]:
