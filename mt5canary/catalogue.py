@@ -74,7 +74,8 @@ class Catalogue:
     def why_blocked(self, criterion: Criterion, outcomes: Mapping[str, Outcome], waived: Iterable[str]) -> str | None:
         """Why a criterion may not be tried yet, in words, or None where its gate is open.
 
-        A waived criterion may stay UNPROVEN; a failed one is never waived.
+        A waived criterion may stay UNPROVEN; a failed one is never waived. The words name the first stage that falls
+        short, for what falls short after it is its consequence.
         """
         waivers = frozenset(waived)
         missing = [
@@ -85,7 +86,8 @@ class Catalogue:
         ]
         if not missing:
             return None
-        return "; ".join(self._shortfall(stage, missing, outcomes) for stage in STAGES if _any_of(stage, missing))
+        first = min((needed.stage for needed in missing), key=STAGES.index)
+        return self._shortfall(first, missing, outcomes)
 
     def _shortfall(self, stage: str, missing: list[Criterion], outcomes: Mapping[str, Outcome]) -> str:
         members = [criterion for criterion in self.criteria if criterion.stage == stage]
@@ -94,10 +96,6 @@ class Catalogue:
             f"{needed.id} {outcomes.get(needed.id, 'not run')}" for needed in missing if needed.stage == stage
         )
         return f"stage {stage!r} proved {passed} of {len(members)} criteria in this run ({named})"
-
-
-def _any_of(stage: str, criteria: Iterable[Criterion]) -> bool:
-    return any(criterion.stage == stage for criterion in criteria)
 
 
 def load(path: Path) -> Catalogue:

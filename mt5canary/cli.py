@@ -15,6 +15,7 @@ from mt5canary import __version__
 from mt5canary.errors import UsageProblem
 
 COMMANDS = {
+    "baseline": ("mt5canary.guardian.baseline_command", "record what the market's features look like"),
     "serve": ("mt5canary.gateway.command", "run the gateway beside a terminal, real or simulated"),
 }
 """Each command with the module that carries it out and its line in --help."""

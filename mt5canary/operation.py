@@ -23,8 +23,8 @@ from mt5canary.link.connection import CurveKeys, Route
 from mt5canary.link.session import ReadSession, Signer, TradingSession
 from mt5canary.measurement import Outcome
 from mt5canary.order import watchdog
-from mt5canary.order.flight import CanaryFlight
 from mt5canary.order.flatten import Flattened, WayOut
+from mt5canary.order.flight import CanaryFlight
 from mt5canary.order.journal import Journal
 from mt5canary.plan import Resolved
 from mt5canary.rehearsal import SimulatedGateway, state_folder
@@ -57,32 +57,13 @@ class Operation:
     @cached_property
     def route(self) -> Route:
         """Where the gateway is; waits for the run's own one to come up."""
-        target = self.resolved.target
-        if self.gateway is not None:
-            return Route(url=self.gateway.url)
-        host = f"[{target.host}]" if ":" in str(target.host) else target.host
-        return Route(url=f"tcp://{host}:{target.port}", source=target.source, curve=self._curve())
+        return Route(url=self.gateway.url) if self.gateway is not None else route_of(self.resolved)
 
     @property
     def endpoint(self) -> tuple[str, int]:
         """Host and port of the gateway."""
         host, _, port = self.route.url.removeprefix("tcp://").rpartition(":")
         return host.strip("[]"), int(port)
-
-    def _curve(self) -> CurveKeys | None:
-        declared = self.resolved.target.curve
-        if declared is None:
-            return None
-        from zmq.auth import load_certificate
-
-        path = self.resolved.folder / declared.client_key_file
-        try:
-            public, secret = load_certificate(path)
-        except (OSError, ValueError) as error:
-            raise UsageProblem(f"the CURVE key {path} cannot be read: {error}") from None
-        if secret is None:
-            raise UsageProblem(f"the CURVE key {path} holds no secret key")
-        return CurveKeys(server=declared.server_key.encode(), client=public, client_secret=secret)
 
     @cached_property
     def secret(self) -> bytes:
@@ -236,7 +217,7 @@ class Operation:
         return all(result.outcome is Outcome.PASS for result in self.run.results.values())
 
     def finish(self) -> None:
-        """Stand the watchdog down unless something may be open, close every session, end the run's own gateway; may be called twice."""
+        """Stand the watchdog down unless something may be open, close all sessions and the run's own gateway."""
         if self._watchdog is not None and not self.needs_flatten:
             self._watchdog.disarm()
         for session in self._sessions:
@@ -246,3 +227,26 @@ class Operation:
             self.gateway.stop()
         if self._own_state is not None:
             self._own_state.cleanup()
+
+
+def route_of(resolved: Resolved) -> Route:
+    """The way to a target that somebody else runs; raises UsageProblem where its keys cannot be read."""
+    target = resolved.target
+    host = f"[{target.host}]" if ":" in str(target.host) else target.host
+    return Route(url=f"tcp://{host}:{target.port}", source=target.source, curve=_curve(resolved))
+
+
+def _curve(resolved: Resolved) -> CurveKeys | None:
+    declared = resolved.target.curve
+    if declared is None:
+        return None
+    from zmq.auth import load_certificate
+
+    path = resolved.path(declared.client_key_file)
+    try:
+        public, secret = load_certificate(path)
+    except (OSError, ValueError) as error:
+        raise UsageProblem(f"the CURVE key {path} cannot be read: {error}") from None
+    if secret is None:
+        raise UsageProblem(f"the CURVE key {path} holds no secret key")
+    return CurveKeys(server=declared.server_key.encode(), client=public, client_secret=secret)

@@ -74,3 +74,30 @@ def claim_p99(exceedances: int, trials: int, confidence: float) -> Outcome:
 def samples_for_p99(confidence: float) -> int:
     """How many round trips, none above the limit, the claim needs: 299 at 95 %, 459 at 99 %."""
     return math.floor(math.log(1.0 - confidence) / math.log(0.99)) + 1
+
+
+def chi_square_quantile(share: float, degrees: int) -> float:
+    """The value that a chi-square variable of so many degrees of freedom does not pass with this probability."""
+    if degrees < 1:
+        return 0.0
+    low, high = 0.0, 10.0 * degrees + 200.0
+    for _ in range(80):
+        middle = (low + high) / 2
+        if _regularised_gamma(degrees / 2, middle / 2) < share:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _regularised_gamma(shape: float, x: float) -> float:
+    """P(a, x) by its power series (Abramowitz and Stegun 6.5.29)."""
+    if x <= 0:
+        return 0.0
+    term = total = 1.0 / shape
+    divisor = shape
+    while term > total * 1e-15:
+        divisor += 1
+        term *= x / divisor
+        total += term
+    return min(1.0, total * math.exp(shape * math.log(x) - x - math.lgamma(shape)))

@@ -8,14 +8,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mt5canary.errors import Unproven
+from mt5canary.errors import Finding, Unproven
 from mt5canary.guardian import judgement
 from mt5canary.guardian.breaker import Breaker
+from mt5canary.guardian.drift import Baseline, load_numbers, read_baseline
 from mt5canary.guardian.guards import Reading
 from mt5canary.guardian.watch import Watch, WatchRecord
 from mt5canary.link.latency import RoundTrips
 from mt5canary.link.session import TradingSession
-from mt5canary.measurement import Measurement
+from mt5canary.measurement import Measurement, unproven
 from mt5canary.order.flight import CanaryFlight
 from mt5canary.plan import Limits
 from mt5canary.wire.replies import HelloReply, SymbolSpecification
@@ -34,6 +35,7 @@ class Guardian:
         limits: Limits,
         breaker: Breaker,
         flatten: Callable[[str], object],
+        baseline_file: Path,
         finding: Callable[[str, str], object],
         log: Callable[..., object],
     ) -> None:
@@ -45,8 +47,19 @@ class Guardian:
         self._limits = limits
         self._breaker = breaker
         self._flatten = flatten
+        self._baseline_file = baseline_file
         self._finding = finding
         self._log = log
+
+    @cached_property
+    def _baseline(self) -> Baseline | None:
+        try:
+            baseline = read_baseline(self._baseline_file, self._spec.symbol, self._limits.drift.sample)
+            load_numbers()  # now, because importing them in the watch would hold up its probes
+            return baseline
+        except (Finding, Unproven) as error:
+            self._finding("G3", str(error))
+            return None
 
     @cached_property
     def watched(self) -> WatchRecord:
@@ -58,6 +71,7 @@ class Guardian:
             self._magic,
             self._limits,
             self._tell,
+            baseline=self._baseline,
             lease="LEASE" in self._hello.capabilities,
         )
         plan = self._limits.watch
@@ -79,7 +93,7 @@ class Guardian:
 
     def _tell(self, name: str, facts: dict[str, Any]) -> None:
         text = ", ".join(f"{key} {value}" for key, value in facts.items())
-        level = "INFO" if name == "progress" else "ERROR"
+        level = "INFO" if name in ("progress", "PSI") else "ERROR"
         self._log("guardian", f"{name}: {text}", level=level, books=("verify", "live"))
 
     @property
@@ -100,14 +114,21 @@ class Guardian:
 
     def drift_is_inside_limits(self) -> list[Measurement]:
         """G3: the drift checks ran on time, on enough data, within limits."""
-        return judgement.drift_inside_limits()
+        for text in judgement.drift_findings(self.watched, self._limits):
+            self._finding("G3", text)
+        return judgement.drift_inside_limits(self.watched, self._limits)
 
     def every_guard_trips(self) -> list[Measurement]:
         """G4: every guard trips on seeded input, the breaker latches, and nothing tripped in earnest."""
         with tempfile.TemporaryDirectory(prefix="mt5canary-self-test-") as scratch:
             latched = judgement.breaker_latches(Path(scratch), Breaker.require_closed)
+        if self._baseline is None:
+            drift_trips = [unproven("PSI trips on seeded input", "a drift baseline that can be read")]
+        else:
+            drift_trips = judgement.drift_trips(self._baseline, self._limits)
         return [
             *judgement.guards_trip(self._first_reading, self._limits),
+            *drift_trips,
             *latched,
             *judgement.nothing_tripped(self.watched, self._breaker),
         ]

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 import msgspec
 
+from mt5canary.guardian.drift import events_allowed
 from mt5canary.measurement import Outcome
 from mt5canary.money import cents, exact
 from mt5canary.plan import Limits
@@ -31,6 +32,7 @@ class Reading:
     errors: int = 0
     gap_seconds: float = 0.0
     latencies_ms: Sequence[float] = ()
+    drift_events: int = 0
 
 
 Guard = Callable[[Reading, Reading, Limits], str | None]
@@ -131,6 +133,12 @@ def latency_inside_limit(first: Reading, now: Reading, limits: Limits) -> str | 
     return f"{over} of {len(now.latencies_ms)} round trips took {limits.latency.p99_ms:g} ms or more"
 
 
+def drift_inside_limit(first: Reading, now: Reading, limits: Limits) -> str | None:
+    """The drift events so far are fewer than the plan's."""
+    allowed = events_allowed(limits)
+    return f"{now.drift_events} drift events, {allowed} are too many" if now.drift_events >= allowed else None
+
+
 GUARDS: dict[str, Guard] = {
     "position": position_unchanged,
     "gateway": gateway_unchanged,
@@ -142,6 +150,7 @@ GUARDS: dict[str, Guard] = {
     "errors": errors_inside_budget,
     "heartbeat": heartbeat_inside_gap,
     "latency": latency_inside_limit,
+    "drift": drift_inside_limit,
 }
 """Every guard by the name it has in reports."""
 
@@ -179,4 +188,5 @@ def seeded(reading: Reading, limits: Limits) -> dict[str, Reading]:
         "errors": replace(reading, errors=limits.errors.max_critical + 1),
         "heartbeat": replace(reading, gap_seconds=limits.max_gap.total_seconds() + 0.001),
         "latency": replace(reading, latencies_ms=[1.0] * 950 + [limits.latency.p99_ms] * 50),
+        "drift": replace(reading, drift_events=events_allowed(limits)),
     }

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from mt5canary.guardian import drift
 from mt5canary.guardian.breaker import Breaker, BreakerOpen
 from mt5canary.guardian.guards import GUARDS, Reading, seeded
 from mt5canary.guardian.watch import WatchRecord
 from mt5canary.link.latency import RoundTrips, within_limit
-from mt5canary.measurement import Measurement, at_least, at_most, equal, unproven
+from mt5canary.measurement import Measurement, Outcome, at_least, at_most, below, by_rule, equal, unproven
 from mt5canary.plan import Limits
+
+LATEST_CHECK_SECONDS = 5.0
+"""How far a drift check may run behind its time."""
 
 DUE_SHARE = 0.99
 """The share of probes due in the watch that must have been made."""
@@ -68,9 +72,68 @@ def latency_findings(watch: WatchRecord, warn_ms: float) -> list[str]:
     return found
 
 
-def drift_inside_limits() -> list[Measurement]:
-    """The drift checks (G3): the instrument is not built yet, so nothing is claimed."""
-    return [unproven("PSI", "a recorded baseline and the drift checks, which this version does not have")]
+def drift_inside_limits(watch: WatchRecord, limits: Limits) -> list[Measurement]:
+    """The drift checks ran on time, on enough rows, and had fewer events than the plan allows (G3)."""
+    checks, planned = watch.drift_checks, drift.checks_planned(limits)
+    every = limits.drift.every.total_seconds()
+    late = [check.after_seconds - number * every for number, check in enumerate(checks, 1)]
+    measurements = [
+        at_least("drift checks planned", planned, 1),
+        at_least("drift checks made", len(checks), planned, samples=len(checks)),
+        at_most("latest drift check behind its time", max(late, default=None), LATEST_CHECK_SECONDS, "s", len(checks)),
+        equal(
+            "drift checks that could not be worked out",
+            sum(check.problem is not None for check in checks),
+            0,
+            samples=len(checks),
+        ),
+        below("drift events", drift.count_events(checks, limits), drift.events_allowed(limits), samples=len(checks)),
+    ]
+    rows = min((check.rows for check in checks), default=0)
+    enough = Outcome.PASS if rows >= limits.drift.min_rows else Outcome.UNPROVEN
+    measurements.append(
+        by_rule("rows of the smallest check", rows, enough, f">= {limits.drift.min_rows}", samples=rows)
+    )
+    for name in drift.FEATURES:
+        found = [feature for check in checks for feature in check.features if feature.feature == name]
+        worst = max(found, key=lambda feature: feature.psi, default=None)
+        if worst is None:
+            measurements.append(unproven(f"PSI of {name}", f"< {limits.drift.max_psi}, or within what chance explains"))
+            continue
+        limit = max(limits.drift.max_psi, worst.chance)
+        measurements.append(below(f"PSI of {name}", round(worst.psi, 6), round(limit, 6), samples=worst.rows))
+    return measurements
+
+
+def drift_findings(watch: WatchRecord, limits: Limits) -> list[str]:
+    """Remarks on the drift: an index over the warn level, a constant feed."""
+    found = []
+    for check in watch.drift_checks:
+        if check.problem is not None:
+            found.append(f"the drift check after {check.after_seconds:.0f} s: {check.problem}")
+        for feature in check.features:
+            if feature.constant:
+                found.append(f"{feature.feature} is constant in the baseline and in this run: it can show no drift")
+            elif feature.psi >= limits.drift.warn_psi:
+                found.append(
+                    f"PSI of {feature.feature} {feature.psi:.3f} passes the warn level {limits.drift.warn_psi:g}; "
+                    f"chance alone reaches {feature.chance:.3f} on these samples"
+                )
+    return found
+
+
+def drift_trips(baseline: drift.Baseline, limits: Limits) -> list[Measurement]:
+    """The index stays quiet on the baseline's own distribution and trips on a shifted one (G4)."""
+    measurements = []
+    for name, feature in baseline.features.items():
+        shifted = [0] * (len(feature.counts) - 1) + [limits.drift.min_rows]
+        same = drift.stability_index(feature.counts, feature.counts)
+        moved = drift.stability_index(feature.counts, shifted)
+        measurements += [
+            below(f"PSI of {name} against itself", same, limits.drift.max_psi, samples=baseline.rows),
+            at_least(f"PSI of {name}, seeded with a shift", moved, limits.drift.max_psi, samples=limits.drift.min_rows),
+        ]
+    return measurements
 
 
 def guards_trip(reading: Reading, limits: Limits) -> list[Measurement]:
@@ -83,9 +146,6 @@ def guards_trip(reading: Reading, limits: Limits) -> list[Measurement]:
             equal(f"guard {name} trips on seeded input", guard(reading, bad, limits) is not None, True),
         ]
     measurements.append(equal("guards seeded", len(seeded(reading, limits)), len(GUARDS)))
-    measurements.append(
-        unproven("guard drift trips on seeded input", "the drift checks, which this version does not have")
-    )
     return measurements
 
 

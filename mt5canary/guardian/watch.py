@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mt5canary.errors import Finding
+from mt5canary.guardian import drift
+from mt5canary.guardian.drift import Baseline, DriftCheck
 from mt5canary.guardian.guards import GUARDS, Reading, first_breach
 from mt5canary.link.session import ClosingSession
 from mt5canary.plan import Limits
-from mt5canary.wire.replies import SymbolSpecification
+from mt5canary.wire.replies import SymbolSpecification, Tick
 
 PROBE_TIMEOUT_MS = 1_000
 SET_SECONDS = 1.0
@@ -66,6 +68,8 @@ class WatchRecord:
     started: float = 0.0
     ended: float = 0.0
     probes: list[Probe] = field(default_factory=list)
+    quotes: list[Tick] = field(default_factory=list)
+    drift_checks: list[DriftCheck] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     largest_gap_seconds: float = 0.0
@@ -84,6 +88,16 @@ class WatchRecord:
         return [probe.latency_ms for probe in self.probes]
 
 
+class _Due:
+    """When each thing that the watch does is due next, in monotonic seconds."""
+
+    def __init__(self, start: float, every: float, limits: Limits) -> None:
+        self.probe = self.quote = self.lease = start
+        self.reading = start + SET_SECONDS
+        self.check = start + limits.drift.every.total_seconds()
+        self.progress = start + PROGRESS_SECONDS
+
+
 class Watch:
     """A watch over one position."""
 
@@ -96,6 +110,7 @@ class Watch:
         limits: Limits,
         tell: Callable[[str, dict[str, Any]], None],
         *,
+        baseline: Baseline | None,
         lease: bool,
     ) -> None:
         self._session = session
@@ -104,6 +119,7 @@ class Watch:
         self._magic = magic
         self._limits = limits
         self._tell = tell
+        self._baseline = baseline
         self._lease = lease
 
     def run(self, seconds: float, every: float) -> WatchRecord:
@@ -111,31 +127,54 @@ class Watch:
         record = WatchRecord(planned_seconds=seconds, every_seconds=every, started=time.monotonic())
         first = self._read(record)
         last_sign = record.started
-        next_probe, next_set, next_lease = record.started, record.started + SET_SECONDS, record.started
-        next_progress = record.started + PROGRESS_SECONDS
+        due = _Due(record.started, every, self._limits)
         end = record.started + seconds
-        while record.breach is None and time.monotonic() < end:
-            now = time.monotonic()
-            if now < next_probe:
-                time.sleep(min(next_probe - now, max(0.0, end - now)))
+        while record.breach is None and (now := time.monotonic()) < end:
+            wait = due.probe - now
+            if wait > 0:
+                time.sleep(min(wait, end - now))
                 continue
-            self._probe(record, next_probe)
-            next_probe += every
+            self._probe(record, due.probe)
+            due.probe += every
             now = time.monotonic()
             record.largest_gap_seconds = max(record.largest_gap_seconds, now - last_sign)
             last_sign = now
-            if self._lease and now >= next_lease:
-                next_lease = now + LEASE_RENEWAL_SECONDS
+            if now >= due.quote:
+                due.quote += self._limits.drift.sample.total_seconds()
+                self._sample(record)
+            if now >= due.check:
+                due.check += self._limits.drift.every.total_seconds()
+                self._check_drift(record, now - record.started)
+            if self._lease and now >= due.lease:
+                due.lease = now + LEASE_RENEWAL_SECONDS
                 self._renew(record)
-            if now >= next_set or len(record.errors) > self._limits.errors.max_critical:
-                next_set = now + SET_SECONDS
+            if now >= due.reading or len(record.errors) > self._limits.errors.max_critical:
+                due.reading = now + SET_SECONDS
                 self._judge(record, first, self._read(record))
-            if now >= next_progress:
-                next_progress += PROGRESS_SECONDS
+            if now >= due.progress:
+                due.progress += PROGRESS_SECONDS
                 self._tell("progress", {"watched": round(now - record.started, 1), "probes": len(record.probes)})
         record.ended = time.monotonic()
         record.largest_gap_seconds = max(record.largest_gap_seconds, record.ended - last_sign)
         return record
+
+    def _sample(self, record: WatchRecord) -> None:
+        try:
+            record.quotes.append(self._session.tick(self._spec.symbol))
+        except Finding as finding:
+            self._went_wrong(record, "quote not sampled", finding)
+
+    def _check_drift(self, record: WatchRecord, after_seconds: float) -> None:
+        window, record.quotes = record.quotes, []
+        if self._baseline is None:
+            return
+        try:
+            check = drift.compare(self._baseline, window, drift.checks_planned(self._limits), after_seconds)
+        except Finding as finding:
+            check = DriftCheck(after_seconds=after_seconds, rows=len(window), features=[], problem=str(finding))
+        record.drift_checks.append(check)
+        figures = {feature.feature: f"{feature.psi:.4f} (chance {feature.chance:.4f})" for feature in check.features}
+        self._tell("PSI", {**figures, "rows": check.rows} if not check.problem else {"problem": check.problem})
 
     def _probe(self, record: WatchRecord, due: float) -> None:
         received = None
@@ -146,17 +185,19 @@ class Watch:
             assert exchange is not None
             sent, received = exchange.sent, exchange.received
         except Finding as finding:
-            record.errors.append(str(finding))
-            self._tell("probe failed", {"text": str(finding)})
+            self._went_wrong(record, "probe failed", finding)
         record.probes.append(Probe(int(due * 1e9), sent, received, time.monotonic_ns()))
+
+    def _went_wrong(self, record: WatchRecord, what: str, finding: Finding) -> None:
+        record.errors.append(str(finding))
+        self._tell(what, {"text": str(finding)})
 
     def _renew(self, record: WatchRecord) -> None:
         try:
             self._session.lease(self._magic, LEASE_SECONDS)
             record.lease_renewals += 1
         except Finding as finding:
-            record.errors.append(str(finding))
-            self._tell("lease not renewed", {"text": str(finding)})
+            self._went_wrong(record, "lease not renewed", finding)
 
     def _read(self, record: WatchRecord) -> Reading | None:
         try:
@@ -172,10 +213,10 @@ class Watch:
                 errors=len(record.errors),
                 gap_seconds=record.largest_gap_seconds,
                 latencies_ms=record.latencies_ms,
+                drift_events=drift.count_events(record.drift_checks, self._limits),
             )
         except Finding as finding:
-            record.errors.append(str(finding))
-            self._tell("reading failed", {"text": str(finding)})
+            self._went_wrong(record, "reading failed", finding)
             return None
         record.readings.append(reading)
         return reading

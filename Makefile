@@ -1,0 +1,41 @@
+# make rehearsal and make test each work on a machine that has only Python 3.11 or newer, and make.
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: rehearsal preflight test lint bench nightly clean
+
+rehearsal: .venv/installed
+	$(BIN)/pytest -m live --target simulator $(ARGS)
+
+preflight: .venv/installed
+	$(BIN)/pytest -m preflight --target simulator $(ARGS)
+
+test: .venv/installed-dev lint
+	$(BIN)/pytest tests -p pytester -m "not nightly" $(ARGS)
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/installed-dev
+	$(BIN)/python -m benchmarks
+
+nightly: .venv/installed-dev
+	$(BIN)/pytest tests -p pytester $(ARGS)
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+
+.venv/installed: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+.venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@ .venv/installed
