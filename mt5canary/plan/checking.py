@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, get_origin
 
 from pydantic import ValidationError
 
 from mt5canary.plan.fields import NO_AGE, TargetName
 from mt5canary.plan.problems import Problem, nearest, shown
-from mt5canary.plan.schema import Plan, Section
+from mt5canary.plan.schema import Plan
 from mt5canary.plan.tree import Branch, Items, Leaf, Node, joined, leaves, plain
 from mt5canary.plan.words import Kind, expected, fields_of, kind_of
-
-S = TypeVar("S", bound=Section)
 
 _GUARD = re.compile(
     r"(targets\.[^.]+\.)?limits\.|decision\.min_confidence$|order\.(max_lot|stop_loss_points|deadline)$"
@@ -24,6 +22,8 @@ _GUARD = re.compile(
 _OFF = {"", "none", "null", "off", "no", "false", "never", "disabled", "unlimited", "inf", ".inf", "infinity", "nan"}
 _BEYOND = {"greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number"}
 MASK = "****"
+_NAME_ITSELF = "[key]"
+"""How pydantic says that a mapping's key is wrong, not what is under it."""
 
 
 class Checker:
@@ -37,37 +37,30 @@ class Checker:
         """Note a mistake in a value."""
         self.problems.append(Problem(node.origin, node.path, text))
 
-    def build(self, model: type[S], tree: Node, unread: Collection[str] = ()) -> S | None:
-        """Read a tree by a model; paths in ``unread`` hold what cannot be judged, so nothing is said of them."""
+    def build(self, tree: Branch, unread: Collection[str] = ()) -> Plan | None:
+        """Read a tree as a plan; values in ``unread``, by path, cannot be judged, so nothing is said of them."""
         try:
-            return model.model_validate(plain(tree))
+            return Plan.model_validate(plain(tree))
         except ValidationError as error:  # it carries the values, secrets too: it goes no further than here
             errors: list[Any] = list(error.errors(include_url=False, include_input=False))
-        known = {problem.field for problem in self.problems} | set(unread)
-        found = [self._problem(Kind(model, ()), tree, one) for one in errors]
-        mistyped = " ".join(problem.text for problem in found if problem.text.startswith("is no key"))
+        known = {problem.field for problem in self.problems}
+        known |= {path for path in unread if not _holds_more(_kind(path.split(".")))}
+        found = [self._problem(tree, one) for one in errors]
+        meant = " ".join(problem.text for problem in found if problem.text.startswith("is no key"))
         for one, problem in zip(errors, found, strict=True):
-            meant = one["type"] == "missing" and f"did you mean {one['loc'][-1]}?" in mistyped
-            if problem.field not in known and not meant:
+            mistyped = one["type"] == "missing" and f"did you mean {one['loc'][-1]}?" in meant
+            if problem.field not in known and not mistyped:
                 self.problems.append(problem)
         return None
 
     def refuse_none(self, tree: Branch) -> None:
         """Note each ``none``: one field takes it, and no guard is switched off by it."""
         for leaf in leaves(tree):
-            kind = self.kind(leaf.path)
+            kind = _kind(leaf.path.split("."))
             if leaf.text is not None and leaf.text.lower() == NO_AGE and kind and leaf.path != "decision.max_age":
-                reason = self._reason(leaf.path, leaf.text) or "; leave the key out where it is optional"
+                reason = _reason(leaf.path, leaf.text) or "; leave the key out where it is optional"
                 text = f"was none, which decision.max_age alone may be; must be {expected(kind)}{reason}"
                 self.note(leaf, text)
-
-    @staticmethod
-    def kind(path: str) -> Kind | None:
-        """Return what the plan has under a dotted path."""
-        kind: Kind | None = Kind(Plan, ())
-        for key in path.split("."):
-            kind = kind and kind.field(key)
-        return kind
 
     def shown(self, node: Node | None, kind: Kind | None) -> str:
         """Show a value; a secret, or a text with one inside, is masked."""
@@ -80,39 +73,52 @@ class Checker:
             return MASK
         return shown(text)
 
-    def _problem(self, kind: Kind | None, tree: Node, error: Any) -> Problem:
+    def _problem(self, tree: Branch, error: Any) -> Problem:
+        keys = list(error["loc"])
+        misnamed = error["type"] != "extra_forbidden" and keys[-1] == _NAME_ITSELF
+        if misnamed:
+            keys.pop()
+        holder: Node = tree
         node: Node | None = tree
-        holder, path = tree, tree.path
-        for key in error["loc"]:
-            if key == "[key]":  # the name itself is wrong, not what is under it
-                named = shown(path.rpartition(".")[2])
-                return Problem(holder.origin, path, f"was named {named}; must be {expected(kind_of(TargetName))}")
-            holder = node or holder
-            node = _below(node, key)
-            path = node.path if node else joined(holder.path, key)
-            section, kind = kind, kind.field(str(key)) if kind else None
-        if error["type"] == "extra_forbidden":
-            return Problem((node or holder).origin, path, f"is no key of the plan; {self._meant(section, path)}")
-        return Problem((node or holder).origin, path, self._said(error, node, kind, path))
+        for key in keys:
+            holder, node = node or holder, _below(node, key)
+        path = node.path if node else joined(holder.path, keys[-1])
+        if misnamed:
+            said = f"was named {shown(str(keys[-1]))}; must be {expected(kind_of(TargetName))}"
+        else:
+            said = self._said(error, keys, node)
+        return Problem((node or holder).origin, path, said)
 
-    def _meant(self, section: Kind | None, path: str) -> str:
-        known = fields_of(section.section) if section and section.section else {}
-        return nearest(path.rpartition(".")[2], known)
-
-    def _said(self, error: Any, node: Node | None, kind: Kind | None, path: str) -> str:
+    def _said(self, error: Any, keys: list[str | int], node: Node | None) -> str:
+        kind, crossed = _kind(keys), error["type"] == "crossed"
+        if kind is None:
+            section = _kind(keys[:-1])
+            known = fields_of(section.section) if section and section.section else {}
+            return f"is no key of the plan; {nearest(str(keys[-1]), known)}"
         if node is None:
-            reason = f", {error['msg']}" if error["type"] == "crossed" else ""
-            return f"is missing{reason}; must be {expected(kind) if kind else 'there'}"
-        was = f"was {self.shown(node, kind)}"
-        if error["type"] == "crossed":
-            return f"{was}; {error['msg']}"
+            return f"was left out; {error['msg']}" if crossed else f"is missing; must be {expected(kind)}"
+        if crossed:
+            return f"was {self.shown(node, kind)}; {error['msg']}"
         text = node.text or "" if isinstance(node, Leaf) else ""
-        reason = self._reason(path, "off" if error["type"] in _BEYOND else text)
-        return f"{was}; must be {expected(kind) if kind else 'left out'}{reason}"
+        reason = _reason(".".join(map(str, keys)), "off" if error["type"] in _BEYOND else text)
+        return f"was {self.shown(node, kind)}; must be {expected(kind)}{reason}"
 
-    @staticmethod
-    def _reason(path: str, text: str) -> str:
-        return "; a guard cannot be switched off" if _GUARD.match(path) and text.lower() in _OFF else ""
+
+def _reason(path: str, text: str) -> str:
+    return "; a guard cannot be switched off" if _GUARD.match(path) and text.lower() in _OFF else ""
+
+
+def _kind(keys: Iterable[str | int]) -> Kind | None:
+    """Return what the plan has under the keys, or None where it has nothing."""
+    kind: Kind | None = Kind(Plan, ())
+    for key in keys:
+        kind = kind.field(str(key)) if kind else None
+    return kind
+
+
+def _holds_more(kind: Kind | None) -> bool:
+    """Whether a field is a section: no variable can stand for one."""
+    return kind is not None and (kind.section is not None or get_origin(kind.type) is Mapping)
 
 
 def _below(node: Node | None, key: str | int) -> Node | None:

@@ -12,7 +12,7 @@ UNITS = {"h": 3_600_000_000, "m": 60_000_000, "s": 1_000_000, "ms": 1_000, "us":
 LONGEST = timedelta(days=3650)
 """No duration of a plan is longer; the bound keeps a slip of the finger from overflowing a clock."""
 
-_WRITTEN = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?) ?(us|ms|s|m|h)")
+_WRITTEN = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?) ?(us|ms|s|m|h)")
 _MICROSECOND = timedelta(microseconds=1)
 
 

@@ -15,7 +15,6 @@ from types import MappingProxyType
 from mt5canary.plan.checking import Checker
 from mt5canary.plan.problems import PlanProblems, Problem, nearest
 from mt5canary.plan.resolved import Resolved, masked, paths_of
-from mt5canary.plan.schema import Plan
 from mt5canary.plan.sources import SET_BY, Variables, filled_in, read_variables, refers, with_overrides, with_variables
 from mt5canary.plan.tree import COMMAND_LINE, Branch, Leaf, Node, Unreadable, leaves, overlaid, read_file
 
@@ -67,7 +66,7 @@ def load(
     checker.refuse_none(tree)
     name = _selected(tree, variables, checker)
     effective = _in_effect(tree, name, variables, checker)
-    plan = checker.build(Plan, effective)
+    plan = checker.build(effective)
     _check_rest(tree, name, checker)
     if problems or plan is None or name is None:
         raise PlanProblems(path, problems)
@@ -190,7 +189,7 @@ def _check_rest(tree: Branch, selected: str | None, checker: Checker) -> None:
         f"targets.{name}.{key}" for name in others for key in SET_BY.values() if not tree.get("targets", name, key)
     }
     for name in (None, *others):
-        checker.build(Plan, _for_target(tree, name), unread)
+        checker.build(_for_target(tree, name), unread)
 
 
 def _origin(tree: Branch, keys: tuple[str, ...]) -> str:

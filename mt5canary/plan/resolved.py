@@ -68,9 +68,7 @@ class Resolved:
 
     def masked_yaml(self) -> str:
         """Return the plan in effect as the text of a plan file; equal plans give equal bytes."""
-        return yaml.dump(
-            self.masked(), Dumper=yaml.SafeDumper, sort_keys=False, default_flow_style=False, allow_unicode=True
-        )
+        return yaml.dump(self.masked(), Dumper=yaml.SafeDumper, sort_keys=False, default_flow_style=False)
 
     @cached_property
     def digest(self) -> str:

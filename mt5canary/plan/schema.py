@@ -61,7 +61,12 @@ class Section(BaseModel):
     """A mapping of the plan: immutable, and closed to keys that it does not know."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True, defer_build=True
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        validate_default=True,  # a default may contradict a value beside it
+        defer_build=True,
     )
 
 
@@ -95,7 +100,6 @@ class Endpoint(Section):
     )
     host: Host | None = Field(
         None,
-        validate_default=True,
         description="the gateway's name or address; required for metatrader5; "
         "a simulated target without it is started and stopped by the run",
     )
@@ -240,7 +244,7 @@ class Target(Endpoint):
     """A gateway and the account expected behind it."""
 
     account: Account = Field(
-        description="the account expected; for a simulated terminal the simulator's own where not said"
+        description="the account expected; a simulated terminal has the simulator's own where not said"
     )
     risk_secret: Annotated[Secret, Expect("at least 32 characters, shared with the gateway")] | None = Field(
         None, min_length=32, description="what requests that change anything are signed with"
@@ -258,7 +262,7 @@ class Target(Endpoint):
     @model_validator(mode="before")
     @classmethod
     def _built_in(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or data.get("terminal") != "simulated":
+        if not isinstance(data, dict) or data.get("terminal", "metatrader5") == "metatrader5":
             return data
         filled = dict(data)
         filled.setdefault("account", BUILT_IN_ACCOUNT)
@@ -271,7 +275,7 @@ class Target(Endpoint):
     @classmethod
     def _required(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is None and info.data.get("terminal") == "metatrader5":
-            raise crossed("required for terminal metatrader5")
+            raise crossed("must be said for terminal metatrader5")
         return value
 
     @field_validator("scenario")
