@@ -20,4 +20,4 @@ def attach_simulated(scenario_name: str, state: Path) -> AttachedTerminal:
     broker = Broker(scenario, state, ServerClock(scenario.daylight, scenario.standard_hours))
     terminal = SimulatedTerminal(broker)
     terminal.initialize()
-    return AttachedTerminal("simulated", terminal, settle_seconds=0.0, close=broker.close)
+    return AttachedTerminal("simulated", terminal, settle_seconds=scenario.lag.longest / 1000, close=broker.close)

@@ -6,32 +6,29 @@ stop loss that the market reached in between was executed at its own time and pr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
 from mt5canary.gateway import constants as c
 from mt5canary.gateway.results import TradeRequest
+from mt5canary.gateway.simulated.book import Book
 from mt5canary.gateway.simulated.clock import ServerClock
-from mt5canary.gateway.simulated.execution import Execution, Fill
-from mt5canary.gateway.simulated.judgement import COMMENTS, Judged, Judgement, Refused
+from mt5canary.gateway.simulated.execution import Execution, Fill, Intent
+from mt5canary.gateway.simulated.faults import Faults
+from mt5canary.gateway.simulated.judgement import COMMENTS, Judgement, Refused
 from mt5canary.gateway.simulated.market import open_market
 from mt5canary.gateway.simulated.monitor import Monitor
+from mt5canary.gateway.simulated.pending import PendingOrders
+from mt5canary.gateway.simulated.position_changes import PositionChanges
 from mt5canary.gateway.simulated.scenario import Scenario
 from mt5canary.gateway.simulated.storage import Storage
 from mt5canary.gateway.simulated.valuation import Figures, NoPrice, Snapshot, Valuation
 
-
-@dataclass
-class Switches:
-    """What a person or the broker can turn off."""
-
-    connected: bool = True
-    terminal_trade_allowed: bool = True
-    account_trade_allowed: bool = True
-    trade_expert: bool = True
-    tradeapi_disabled: bool = False
+Change = Callable[[Book], Fill]
 
 
 class Checked(NamedTuple):
@@ -56,18 +53,28 @@ class Broker:
     def __init__(self, scenario: Scenario, state: Path, clock: ServerClock) -> None:
         self.scenario = scenario
         self.clock = clock
-        self.switches = Switches()
         self.storage = Storage(state / "simulated-terminal.sqlite", scenario, clock.now())
         self.book = self.storage.book
         self.market = open_market(self.storage.seed, scenario.symbols, clock)
         self.valuation = Valuation(scenario)
+        self.faults = Faults(scenario.faults, scenario.outages, scenario.seed)
+        random = Random()
         self._judgement = Judgement(scenario, clock)
-        self._execution = Execution(scenario, self.valuation, Random())
-        self._monitor = Monitor(scenario, self.market, self.valuation, self._execution)
+        self._execution = Execution(scenario, self.valuation, random)
+        self._pending = PendingOrders(scenario, self._judgement, clock, random)
+        self._positions = PositionChanges(scenario, self._judgement, self.valuation, random)
+        self._monitor = Monitor(scenario, self.market, self.valuation, self._execution, clock)
+        self._last_seen_ms = clock.now()
+
+    def now_ms(self) -> int:
+        """The instant that the terminal shows: it stands still while there is no connection."""
+        if self.faults.is_on("connected"):
+            self._last_seen_ms = self.clock.now()
+        return self._last_seen_ms
 
     def present(self) -> Snapshot:
         """Bring the account up to now and return now's prices."""
-        now_ms = self.clock.now()
+        now_ms = self.now_ms()
         self._monitor.advance(self.book, now_ms)
         if self.book.unsaved:
             self.storage.save()
@@ -82,44 +89,74 @@ class Broker:
         """Say what would become of a request, without trading."""
         snapshot = self.present()
         try:
-            judged = self._judge(request, snapshot)
-            return Checked(0, "Done", self._affordable(judged, snapshot))
+            return Checked(0, "Done", self._tried(self._judge(request, snapshot), snapshot))
         except Refused as refusal:
             figures = self.valuation.figures(self.book, snapshot)
             return Checked(refusal.retcode, COMMENTS[refusal.retcode], figures)
 
-    def send(self, request: TradeRequest) -> Sent:
-        """Carry out a request, or refuse it; what happened is on disk before this returns."""
+    def send(self, request: TradeRequest, fraction: Decimal | None = None) -> Sent:
+        """Carry out a request, or refuse it; what happened is on disk before this returns.
+
+        ``fraction`` makes a market order fill only in part.
+        """
         snapshot = self.present()
         try:
-            judged = self._judge(request, snapshot)
-            if not judged.intent.position:
-                self._affordable(judged, snapshot)
+            change = self._judge(request, snapshot, fraction)
+            if not request.position:
+                self._tried(change, snapshot)
         except Refused as refusal:
             return Sent(refusal.retcode, COMMENTS[refusal.retcode], None)
-        fill = self._execution.trade(self.book, judged.intent, snapshot, snapshot.utc_ms)
+        fill = change(self.book)
         self.storage.save()
+        if fraction is not None and fill.deal:
+            return Sent(c.TRADE_RETCODE_DONE_PARTIAL, "Request executed partially", fill)
         return Sent(c.TRADE_RETCODE_DONE, "Request executed", fill)
 
-    def _judge(self, request: TradeRequest, snapshot: Snapshot) -> Judged:
-        if not self.switches.connected:
-            raise Refused(c.TRADE_RETCODE_CONNECTION)
-        if not self.switches.terminal_trade_allowed or self.switches.tradeapi_disabled:
-            raise Refused(c.TRADE_RETCODE_CLIENT_DISABLES_AT)
-        if not self.switches.account_trade_allowed:
-            raise Refused(c.TRADE_RETCODE_TRADE_DISABLED)
-        if not self.switches.trade_expert:
-            raise Refused(c.TRADE_RETCODE_SERVER_DISABLES_AT)
-        if request.action != c.TRADE_ACTION_DEAL:
-            raise Refused(c.TRADE_RETCODE_INVALID)
-        return self._judgement.market_order(request, self.book, snapshot)
+    def _judge(self, request: TradeRequest, snapshot: Snapshot, fraction: Decimal | None = None) -> Change:
+        self._check_switches()
+        match request.action:
+            case c.TRADE_ACTION_DEAL:
+                return self._market_order(request, snapshot, fraction)
+            case c.TRADE_ACTION_PENDING:
+                return self._pending.place(self._labelled(request), self.book, snapshot)
+            case c.TRADE_ACTION_SLTP:
+                return self._positions.stops(request, self.book, snapshot)
+            case c.TRADE_ACTION_MODIFY:
+                return self._pending.modify(request, self.book, snapshot)
+            case c.TRADE_ACTION_REMOVE:
+                return self._pending.remove(request, self.book, snapshot)
+            case c.TRADE_ACTION_CLOSE_BY:
+                return self._positions.close_by(self._labelled(request), self.book, snapshot)
+        raise Refused(c.TRADE_RETCODE_INVALID)
 
-    def _affordable(self, judged: Judged, snapshot: Snapshot) -> Figures:
-        """The account's money as after the trade. Raises Refused with 10019 where margin would be missing."""
+    def _check_switches(self) -> None:
+        for switch, retcode in (
+            ("connected", c.TRADE_RETCODE_CONNECTION),
+            ("tradeapi", c.TRADE_RETCODE_CLIENT_DISABLES_AT),
+            ("terminal_trade_allowed", c.TRADE_RETCODE_CLIENT_DISABLES_AT),
+            ("account_trade_allowed", c.TRADE_RETCODE_TRADE_DISABLED),
+            ("trade_expert", c.TRADE_RETCODE_SERVER_DISABLES_AT),
+        ):
+            if not self.faults.is_on(switch):
+                raise Refused(retcode)
+
+    def _labelled(self, request: TradeRequest) -> TradeRequest:
+        """The request with the comment that this broker stores."""
+        kept = {"comment": self.scenario.stored_comment(request.comment)}
+        return TradeRequest((request._asdict() | kept).values())
+
+    def _market_order(self, request: TradeRequest, snapshot: Snapshot, fraction: Decimal | None) -> Change:
+        intent = self._judgement.market_order(self._labelled(request), self.book, snapshot)
+        if fraction is not None:
+            intent = _in_part(intent, fraction)
+        return lambda book: self._execution.trade(book, intent, snapshot, snapshot.utc_ms)
+
+    def _tried(self, change: Change, snapshot: Snapshot) -> Figures:
+        """The account's money as after a change. Raises Refused with 10019 where margin would be missing."""
         trial = self.book.fork()
-        before = self.valuation.figures(trial, snapshot)
         try:
-            self._execution.trade(trial, judged.intent, snapshot, snapshot.utc_ms)
+            before = self.valuation.figures(trial, snapshot)
+            change(trial)
             after = self.valuation.figures(trial, snapshot)
         except NoPrice:
             raise Refused(c.TRADE_RETCODE_PRICE_OFF) from None
@@ -131,3 +168,11 @@ class Broker:
         """Bring the account up to now, save it and close its file."""
         self.present()
         self.storage.close()
+
+
+def _in_part(intent: Intent, fraction: Decimal) -> Intent:
+    """An intent of which only a fraction is filled; the rest is cancelled, which takes IOC (mt5-facts 5.4)."""
+    if intent.filling != c.ORDER_FILLING_IOC:
+        return intent
+    filled = max(1, int(intent.steps * fraction))
+    return replace(intent, steps=filled, unfilled=intent.steps - filled)

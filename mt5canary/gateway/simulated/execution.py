@@ -30,6 +30,8 @@ class Intent:
     filling: int = c.ORDER_FILLING_FOK
     sl: Decimal = Decimal(0)
     tp: Decimal = Decimal(0)
+    unfilled: int = 0
+    """Steps that were asked for beside those that fill; they are cancelled."""
     order: Order | None = None
     """The pending order that this trade activates; None for a market order, which gets a new one."""
 
@@ -44,6 +46,7 @@ class Fill:
     steps: int
     price: Decimal
     quote: Quote
+    symbol: str = ""
 
 
 class Execution:
@@ -72,7 +75,7 @@ class Execution:
         order.position_id = deal.position_id
         book.finish_order(order)
         book.add_deal(deal)
-        return Fill(order.ticket, deal.ticket, deal.position_id, intent.steps, price, quote)
+        return Fill(order.ticket, deal.ticket, deal.position_id, intent.steps, price, quote, intent.symbol)
 
     def _position_for(self, book: Book, intent: Intent) -> Position | None:
         if intent.position:
@@ -84,11 +87,13 @@ class Execution:
     def _order(self, book: Book, intent: Intent, at_ms: int, price: Decimal) -> Order:
         order = intent.order or Order(
             ticket=book.order_tickets.next(self._random), symbol=intent.symbol, type=intent.side,
-            state=c.ORDER_STATE_STARTED, steps_initial=intent.steps, steps_current=intent.steps, setup_ms=at_ms,
+            state=c.ORDER_STATE_STARTED, steps_initial=intent.steps + intent.unfilled,
+            steps_current=intent.steps, setup_ms=at_ms,
             type_filling=intent.filling, magic=intent.magic, reason=intent.reason, comment=intent.comment,
             sl=intent.sl, tp=intent.tp,
         )  # fmt: skip
-        order.state, order.steps_current, order.done_ms, order.current = c.ORDER_STATE_FILLED, 0, at_ms, price
+        order.state = c.ORDER_STATE_PARTIAL if intent.unfilled else c.ORDER_STATE_FILLED
+        order.steps_current, order.done_ms, order.current = intent.unfilled, at_ms, price
         return order
 
     def _deal(self, book: Book, intent: Intent, order: Order, at_ms: int, price: Decimal, entry: int,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import NamedTuple
 
 from mt5canary.gateway import constants as c
 from mt5canary.gateway.results import TradeRequest
@@ -54,13 +53,6 @@ class Refused(Exception):
         self.retcode = retcode
 
 
-class Judged(NamedTuple):
-    """A request that passed everything but the money: what is to be traded, and on which symbol."""
-
-    symbol: Symbol
-    intent: Intent
-
-
 class Judgement:
     """Judges market orders against the book and the market; the money is judged after, on the outcome."""
 
@@ -68,7 +60,7 @@ class Judgement:
         self._scenario = scenario
         self._clock = clock
 
-    def market_order(self, request: TradeRequest, book: Book, snapshot: Snapshot) -> Judged:
+    def market_order(self, request: TradeRequest, book: Book, snapshot: Snapshot) -> Intent:
         """Judge a request with TRADE_ACTION_DEAL. Raises Refused."""
         symbol = self.symbol(request.symbol)
         if request.type not in (c.ORDER_TYPE_BUY, c.ORDER_TYPE_SELL):
@@ -76,17 +68,17 @@ class Judgement:
         steps = self.steps(symbol, request.volume)
         self._filling(symbol, request.type_filling)
         closes = self._closed_position(request, book, steps)
-        self._rights(symbol, request.type, closes)
-        self._volume_limit(symbol, request.type, steps, closes, book)
+        self.rights(symbol, request.type, closes)
+        if not closes:
+            self.volume_limit(symbol, request.type, steps, book)
         self.session(symbol, snapshot)
         self._price(symbol, request, snapshot)
         sl, tp = symbol.points(request.sl), symbol.points(request.tp)
         self.stops(symbol, request.type, sl, tp, snapshot)
-        intent = Intent(
+        return Intent(
             symbol=symbol.name, side=request.type, steps=steps, position=request.position, magic=request.magic,
             comment=request.comment, filling=request.type_filling, sl=sl, tp=tp,
         )  # fmt: skip
-        return Judged(symbol, intent)
 
     def symbol(self, name: str) -> Symbol:
         """The symbol of a request. Raises Refused with 10013 where the broker does not know it."""
@@ -112,10 +104,23 @@ class Judgement:
     def stops(self, symbol: Symbol, side: int, sl: Decimal, tp: Decimal, snapshot: Snapshot) -> None:
         """Raise Refused with 10016: a buy's stops are measured from the bid, a sell's from the ask."""
         quote = snapshot.quote(symbol.name)
-        reference, sign = (quote.bid, 1) if side == BUY else (quote.ask, -1)
+        self.stops_from(symbol, side, sl, tp, Decimal(quote.bid if side == BUY else quote.ask))
+
+    def stops_from(self, symbol: Symbol, side: int, sl: Decimal, tp: Decimal, reference: Decimal) -> None:
+        """Raise Refused with 10016 where a stop is on the wrong side of a price, too near, or off the grid."""
+        sign = 1 if side == BUY else -1
         for stop, direction in ((sl, -sign), (tp, sign)):
-            if stop and (stop < 0 or (stop - reference) * direction < max(1, symbol.stops_level)):
+            if stop and (stop < 0 or stop % 1 or (stop - reference) * direction < max(1, symbol.stops_level)):
                 raise Refused(c.TRADE_RETCODE_INVALID_STOPS)
+
+    def pending_filling(self, symbol: Symbol, order_type: int, filling: int) -> None:
+        """Raise Refused with 10030: RETURN always goes, BOC with limits only (mt5-facts 5.5)."""
+        if filling == c.ORDER_FILLING_RETURN:
+            return
+        waits_in_book = order_type not in (c.ORDER_TYPE_BUY_STOP, c.ORDER_TYPE_SELL_STOP)
+        bit = _FILLING_BIT.get(filling, 0)
+        if not symbol.filling_mask & bit or (filling == c.ORDER_FILLING_BOC and not waits_in_book):
+            raise Refused(c.TRADE_RETCODE_INVALID_FILL)
 
     def _filling(self, symbol: Symbol, filling: int) -> None:
         by_quote = symbol.execution in (c.SYMBOL_TRADE_EXECUTION_REQUEST, c.SYMBOL_TRADE_EXECUTION_INSTANT)
@@ -148,7 +153,8 @@ class Judgement:
         held = next((held for held in book.positions.values() if held.symbol == request.symbol), None)
         return held is not None and held.side != request.type and steps <= held.steps
 
-    def _rights(self, symbol: Symbol, side: int, closes: bool) -> None:
+    def rights(self, symbol: Symbol, side: int, closes: bool) -> None:
+        """Raise Refused where the symbol's trade mode forbids it."""
         if symbol.trade_mode == c.SYMBOL_TRADE_MODE_DISABLED:
             raise Refused(c.TRADE_RETCODE_TRADE_DISABLED)
         if closes:
@@ -160,8 +166,9 @@ class Judgement:
         if symbol.trade_mode == c.SYMBOL_TRADE_MODE_SHORTONLY and side == BUY:
             raise Refused(c.TRADE_RETCODE_SHORT_ONLY)
 
-    def _volume_limit(self, symbol: Symbol, side: int, steps: int, closes: bool, book: Book) -> None:
-        if closes or not symbol.volume_limit:
+    def volume_limit(self, symbol: Symbol, side: int, steps: int, book: Book) -> None:
+        """Raise Refused with 10034 where open and waiting volume in one direction would pass the limit."""
+        if not symbol.volume_limit:
             return
         held = sum(p.steps for p in book.positions.values() if p.symbol == symbol.name and p.side == side)
         waiting = sum(o.steps_current for o in book.active.values() if o.symbol == symbol.name and o.type % 2 == side)

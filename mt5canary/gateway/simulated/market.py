@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 
 from mt5canary.gateway import constants as c
 from mt5canary.gateway.simulated.clock import ServerClock
-from mt5canary.gateway.simulated.symbols import Symbol
+from mt5canary.gateway.simulated.symbols import Symbol, Walk
 
 BLOCK_MS = 4_000
 _LEVELS = 15  # an anchor every 2**15 blocks: 36.4 hours
@@ -54,16 +54,16 @@ class Path:
 
     def at_block(self, index: int) -> float:
         """The path's value at the start of a block."""
-        return self._node(index, _LEVELS)
+        return self._node(index)
 
-    def _evaluate(self, index: int, level: int) -> float:
+    def _evaluate(self, index: int) -> float:
         span = 1 << _LEVELS
         if index % span == 0:
             reach = self._sigma * math.sqrt(span * BLOCK_MS / 1000)
             return self._start + 0.7 * reach * _normal(f"{self._seed}:anchor:{index}")
         half = index & -index  # the index is the midpoint of [index - half, index + half]
         spread = self._sigma * math.sqrt(half * BLOCK_MS / 2000)
-        middle = (self._node(index - half, level) + self._node(index + half, level)) / 2
+        middle = (self._node(index - half) + self._node(index + half)) / 2
         return middle + spread * _normal(f"{self._seed}:{index}")
 
 
@@ -77,11 +77,10 @@ def _normal(key: str) -> float:
 class RandomWalk:
     """Quotes of a symbol with its own path."""
 
-    def __init__(self, seed: str, symbol: Symbol, clock: ServerClock) -> None:
-        assert symbol.walk is not None
+    def __init__(self, seed: str, symbol: Symbol, walk: Walk) -> None:
         self._seed = f"{seed}:{symbol.name}"
-        self._walk = symbol.walk
-        self._path = Path(self._seed, float(symbol.walk.start / symbol.point), symbol.walk.volatility)
+        self._walk = walk
+        self._path = Path(self._seed, float(walk.start / symbol.point), walk.volatility)
         self.block = lru_cache(maxsize=512)(self._make_block)
 
     def _make_block(self, index: int) -> tuple[Quote, ...]:
@@ -182,7 +181,7 @@ class Sessioned:
 
 def open_market(seed: str, symbols: dict[str, Symbol], clock: ServerClock) -> dict[str, QuoteSource]:
     """A quote source for each symbol, all from one seed."""
-    walks = {name: RandomWalk(seed, symbol, clock) for name, symbol in symbols.items() if symbol.walk}
+    walks = {name: RandomWalk(seed, symbol, symbol.walk) for name, symbol in symbols.items() if symbol.walk}
     market: dict[str, QuoteSource] = {}
     for name, symbol in symbols.items():
         if symbol.cross is None:

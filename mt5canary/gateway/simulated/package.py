@@ -6,13 +6,8 @@ A call that fails answers ``None`` (or ``False``) and leaves its reason in ``las
 
 from __future__ import annotations
 
-import fnmatch
-import functools
-from collections.abc import Callable, Iterable
-from datetime import datetime
-from pathlib import Path
 from random import Random
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 from mt5canary.gateway import constants as c
 from mt5canary.gateway.results import (
@@ -30,48 +25,30 @@ from mt5canary.gateway.results import (
 )
 from mt5canary.gateway.simulated import arguments, showing
 from mt5canary.gateway.simulated.arguments import CallFailed
-from mt5canary.gateway.simulated.broker import Broker
-from mt5canary.gateway.simulated.symbols import Symbol
-
-Arguments = ParamSpec("Arguments")
-Answer = TypeVar("Answer")
-
-
-def call(
-    function: Callable[Concatenate[SimulatedTerminal, Arguments], Answer],
-) -> Callable[Concatenate[SimulatedTerminal, Arguments], Answer | None]:
-    """Make a method a call of the package: last_error reset, ``None`` for a failure."""
-
-    @functools.wraps(function)
-    def answer(terminal: SimulatedTerminal, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer | None:
-        terminal.error = (c.RES_S_OK, "Success")
-        try:
-            if not terminal.initialised:
-                raise CallFailed(c.RES_E_INTERNAL_FAIL_CONNECT, "No IPC connection")
-            return function(terminal, *args, **kwargs)
-        except CallFailed as failure:
-            terminal.error = (failure.code, str(failure))
-            return None
-
-    return answer
+from mt5canary.gateway.simulated.broker import Broker, Sent
+from mt5canary.gateway.simulated.execution import Fill
+from mt5canary.gateway.simulated.judgement import COMMENTS
+from mt5canary.gateway.simulated.pipe import call
+from mt5canary.gateway.simulated.quote_copies import QuoteCopies
+from mt5canary.gateway.simulated.selection import Window, chosen, in_group
 
 
-class SimulatedTerminal:
+class SimulatedTerminal(QuoteCopies):
     """One terminal, logged in to its broker's one account. That it is simulated is not said here."""
 
     def __init__(self, broker: Broker) -> None:
-        self._broker = broker
+        super().__init__(broker)
         self._random = Random()
-        self._selected = {name for name, symbol in broker.scenario.symbols.items() if symbol.in_market_watch}
         self._request_id = 0
-        self.initialised = False
-        self.error = (c.RES_S_OK, "Success")
 
     # -- the terminal ---------------------------------------------------------------------------------------
 
-    def initialize(self, path: str | None = None, /, **options: Any) -> bool:
+    def initialize(self, path: str | None = None, **options: Any) -> bool:
         """Attach to the terminal."""
         self.error = (c.RES_S_OK, "Success")
+        if not self._broker.faults.is_on("ipc"):
+            self.error = (c.RES_E_INTERNAL_FAIL_TIMEOUT, "IPC timeout")
+            return False
         self.initialised = True
         return self._login_fits(options.get("login"), options.get("server"))
 
@@ -85,8 +62,10 @@ class SimulatedTerminal:
 
     def _login_fits(self, login: int | None, server: str | None) -> bool:
         scenario = self._broker.scenario
-        if login in (None, 0, scenario.login) and server in (None, "", scenario.server):
+        fits = login in (None, 0, scenario.login) and server in (None, "", scenario.server)
+        if fits and self._broker.faults.is_on("login"):
             return True
+        self.initialised = False
         self.error = (c.RES_E_AUTH_FAILED, "Terminal: Authorization failed")
         return False
 
@@ -108,17 +87,17 @@ class SimulatedTerminal:
     @call
     def terminal_info(self) -> TerminalInfo:
         """The terminal's state; ping and retransmission vary as they do on a real line."""
-        switches, folder = self._broker.switches, Path("C:/Program Files/MetaTrader 5")
+        is_on = self._broker.faults.is_on
         home = "C:\\Users\\trader\\AppData\\Roaming\\MetaQuotes\\Terminal\\"
         return build(TerminalInfo, {
             **dict.fromkeys(("community_account", "community_connection", "dlls_allowed", "email_enabled"), False),
             **dict.fromkeys(("ftp_enabled", "notifications_enabled", "mqid"), False),
-            "connected": switches.connected, "trade_allowed": switches.terminal_trade_allowed,
-            "tradeapi_disabled": switches.tradeapi_disabled, "build": self._broker.scenario.build,
+            "connected": is_on("connected"), "trade_allowed": is_on("terminal_trade_allowed"),
+            "tradeapi_disabled": not is_on("tradeapi"), "build": self._broker.scenario.build,
             "maxbars": 100000, "codepage": 0, "ping_last": 38_000 + int(self._random.expovariate(1 / 4000)),
             "community_balance": 0.0, "retransmission": round(self._random.uniform(0.0, 0.4), 6),
             "company": self._broker.scenario.company, "name": f"{self._broker.scenario.company} MT5 Terminal",
-            "language": "English", "path": str(folder).replace("/", "\\"),
+            "language": "English", "path": "C:\\Program Files\\MetaTrader 5",
             "data_path": home + "D0E8209F77C8CF37AD8BF550E51FF075", "commondata_path": home + "Common",
         })  # fmt: skip
 
@@ -128,12 +107,6 @@ class SimulatedTerminal:
         return showing.account(self._broker, self._broker.figures())
 
     # -- symbols --------------------------------------------------------------------------------------------
-
-    def _symbol(self, name: Any) -> Symbol:
-        symbol = self._broker.scenario.symbols.get(arguments.text(name, "symbol"))
-        if symbol is None:
-            raise CallFailed(c.RES_E_FAIL, "Terminal: Call failed")
-        return symbol
 
     @call
     def symbols_total(self) -> int:
@@ -160,7 +133,7 @@ class SimulatedTerminal:
         known = self._symbol(symbol)
         if known.name not in self._selected:
             raise CallFailed(c.RES_E_NOT_FOUND, "Terminal: Not found")
-        quote = self._broker.market[known.name].latest(self._broker.clock.now())
+        quote = self._broker.market[known.name].latest(self._broker.now_ms())
         if quote is None:
             raise CallFailed(c.RES_E_NOT_FOUND, "Terminal: Not found")
         return showing.tick(self._broker, known, quote)
@@ -192,16 +165,41 @@ class SimulatedTerminal:
     def order_send(self, *args: Any, **kwargs: Any) -> OrderSendResult:
         """Send a request: 10009, ``Request executed``, with order and deal, where it was filled."""
         request = arguments.trade_request(args, kwargs)
-        sent = self._broker.send(request)
+        if self._broker.scenario.tradeapi_answers_none and not self._broker.faults.is_on("tradeapi"):
+            raise CallFailed(c.RES_E_AUTO_TRADING_DISABLED, "Auto trading disabled")
+        sent = self._sent(request)
         if sent.retcode not in (c.TRADE_RETCODE_CLIENT_DISABLES_AT, c.TRADE_RETCODE_CONNECTION):
             self._request_id += 1 + self._random.randrange(3)
         request_id = self._request_id if sent.retcode != c.TRADE_RETCODE_CLIENT_DISABLES_AT else 0
         if sent.fill is None:
             return self._refusal(sent.retcode, sent.comment, request_id, request)
-        symbol, fill = self._broker.scenario.symbols[request.symbol], sent.fill
+        if not _shows_quote(request.action):
+            order = 0 if request.action == c.TRADE_ACTION_SLTP else sent.fill.order
+            volume = request.volume if request.action == c.TRADE_ACTION_PENDING else 0.0
+            return OrderSendResult(
+                (sent.retcode, 0, order, volume, 0.0, 0.0, 0.0, sent.comment, request_id, 0, request)
+            )
+        return self._filled(sent, sent.fill, request_id, request)
+
+    def _sent(self, request: TradeRequest) -> Sent:
+        """Send, or have the scenario's faults answer instead."""
+        if "requote" in self._due:
+            return Sent(c.TRADE_RETCODE_REQUOTE, COMMENTS[c.TRADE_RETCODE_REQUOTE], None)
+        fault = self._due.get("retcode")
+        if fault is not None:
+            if fault.executed:
+                self._broker.send(request)
+            return Sent(fault.retcode, COMMENTS.get(fault.retcode, f"Retcode {fault.retcode}"), None)
+        partial = self._due.get("partial")
+        return self._broker.send(request, partial.fraction if partial else None)
+
+    def _filled(self, sent: Sent, fill: Fill, request_id: int, request: TradeRequest) -> OrderSendResult:
+        symbol = self._broker.scenario.symbols[fill.symbol]
+        deal = 0 if "deal_zero" in self._due else fill.deal
+        price = 0.0 if "price_zero" in self._due else symbol.price(fill.price)
         return OrderSendResult((
-            sent.retcode, fill.deal, fill.order, symbol.lots(fill.steps), symbol.price(fill.price),
-            symbol.price(fill.quote.bid), symbol.price(fill.quote.ask), sent.comment, request_id, 0, request,
+            sent.retcode, deal, fill.order, symbol.lots(fill.steps), price, symbol.price(fill.quote.bid),
+            symbol.price(fill.quote.ask), sent.comment, request_id, 0, request,
         ))  # fmt: skip
 
     @staticmethod
@@ -240,8 +238,13 @@ class SimulatedTerminal:
     @call
     def positions_total(self) -> int:
         """How many positions are open."""
+        self._connected()
         self._broker.present()
         return len(self._broker.book.positions)
+
+    def _connected(self) -> None:
+        if not self._broker.faults.is_on("connected"):
+            raise CallFailed(c.RES_E_FAIL, "Terminal: Call failed")
 
     @call
     def positions_get(
@@ -249,12 +252,19 @@ class SimulatedTerminal:
     ) -> tuple[TradePosition, ...]:
         """Open positions, all or those of a ticket, a symbol or a group."""
         snapshot = self._broker.present()
-        held = _chosen(self._broker.book.positions.values(), symbol, group, ticket)
+        lag = self._broker.scenario.lag
+        shown = (
+            held
+            for held in self._broker.book.positions.values()
+            if lag.shows("position", held.ticket, held.time_ms, snapshot.utc_ms)
+        )
+        held = chosen(shown, symbol, group, ticket)
         return tuple(showing.position(self._broker, position, snapshot) for position in held)
 
     @call
     def orders_total(self) -> int:
         """How many orders are active."""
+        self._connected()
         self._broker.present()
         return len(self._broker.book.active)
 
@@ -264,7 +274,7 @@ class SimulatedTerminal:
     ) -> tuple[TradeOrder, ...]:
         """Active orders, all or those of a ticket, a symbol or a group."""
         self._broker.present()
-        active = _chosen(self._broker.book.active.values(), symbol, group, ticket)
+        active = chosen(self._broker.book.active.values(), symbol, group, ticket)
         return tuple(showing.order(self._broker, order) for order in active)
 
     # -- history --------------------------------------------------------------------------------------------
@@ -272,18 +282,28 @@ class SimulatedTerminal:
     @call
     def history_orders_get(self, *dates: Any, **filters: Any) -> tuple[TradeOrder, ...]:
         """Historical orders: between two server times, of one ticket, or of a position."""
-        self._broker.present()
+        now_ms, lag = self._broker.present().utc_ms, self._broker.scenario.lag
         window = Window.read(dates, filters)
-        chosen = (o for o in self._broker.book.history.values() if window.has_order(o.ticket, o.position_id, o.symbol))
-        return tuple(o for o in (showing.order(self._broker, o) for o in chosen) if window.has_time(o.time_setup))
+        found = (
+            showing.order(self._broker, order)
+            for order in self._broker.book.history.values()
+            if window.has_order(order.ticket, order.position_id, order.symbol)
+            and lag.shows("order", order.ticket, order.done_ms, now_ms)
+        )
+        return tuple(order for order in found if window.has_time(order.time_setup))
 
     @call
     def history_deals_get(self, *dates: Any, **filters: Any) -> tuple[TradeDeal, ...]:
         """Historical deals: between two server times, of an order's ticket, or of a position."""
-        self._broker.present()
+        now_ms, lag = self._broker.present().utc_ms, self._broker.scenario.lag
         window = Window.read(dates, filters)
-        chosen = (d for d in self._broker.book.deals.values() if window.has_order(d.order, d.position_id, d.symbol))
-        return tuple(d for d in (showing.deal(self._broker, d) for d in chosen) if window.has_time(d.time))
+        found = (
+            showing.deal(self._broker, deal)
+            for deal in self._broker.book.deals.values()
+            if window.has_order(deal.order, deal.position_id, deal.symbol)
+            and lag.shows("deal", deal.ticket, deal.time_ms, now_ms)
+        )
+        return tuple(deal for deal in found if window.has_time(deal.time))
 
     @call
     def history_orders_total(self, date_from: Any, date_to: Any, /) -> int:
@@ -296,59 +316,11 @@ class SimulatedTerminal:
         return len(self.history_deals_get(date_from, date_to) or ())
 
 
-def in_group(name: str, group: str) -> bool:
-    """Whether a symbol is in a group such as ``*USD*,!GBP*``: any pattern, and no pattern after ``!``."""
-    patterns = [pattern.strip() for pattern in group.split(",")]
-    wanted = any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns if not pattern.startswith("!"))
-    return wanted and not any(fnmatch.fnmatchcase(name, p[1:]) for p in patterns if p.startswith("!"))
+def fill_shows_quote(action: int) -> bool:
+    """Whether an action's result names deal, price and quote: one that trades does (mt5-facts 2.2)."""
+    return action in (c.TRADE_ACTION_DEAL, c.TRADE_ACTION_CLOSE_BY)
 
 
-Record = TypeVar("Record", bound=Any)
-
-
-def _chosen(records: Iterable[Record], symbol: str | None, group: str | None, ticket: int | None) -> list[Record]:
-    if ticket is not None:
-        wanted = arguments.integer(ticket, "ticket", 64)
-        return [record for record in records if record.ticket == wanted]
-    if symbol is not None:
-        return [record for record in records if record.symbol == arguments.text(symbol, "symbol")]
-    return [record for record in records if group is None or in_group(record.symbol, group)]
-
-
-class Window:
-    """Which part of the history a call asks for."""
-
-    def __init__(self, start: int, end: int, ticket: int, position: int, group: str | None) -> None:
-        self._start, self._end = start, end
-        self._ticket, self._position, self._group = ticket, position, group
-
-    @classmethod
-    def read(cls, dates: tuple[Any, ...], filters: dict[str, Any]) -> Window:
-        """Read two dates, or ``ticket`` or ``position``; anything else is -2."""
-        if set(filters) - {"ticket", "position", "group"} or len(dates) not in (0, 2):
-            raise CallFailed(c.RES_E_INVALID_PARAMS, "Invalid arguments")
-        ticket, position = (arguments.integer(filters.get(k, 0), k, 64) for k in ("ticket", "position"))
-        if not dates and not ticket and not position:
-            raise CallFailed(c.RES_E_INVALID_PARAMS, "Invalid arguments")
-        start, end = (_seconds(dates[0]), _seconds(dates[1])) if dates else (0, 2**31 - 1)
-        return cls(start, end, ticket, position, filters.get("group"))
-
-    def has_order(self, order: int, position: int, symbol: str) -> bool:
-        """Whether a record's order, position and symbol are asked for."""
-        if self._ticket:
-            return order == self._ticket
-        if self._position:
-            return position == self._position
-        return self._group is None or in_group(symbol, self._group)
-
-    def has_time(self, seconds: int) -> bool:
-        """Whether a server time lies in the window."""
-        return self._start <= seconds <= self._end
-
-
-def _seconds(date: Any) -> int:
-    if isinstance(date, datetime):
-        return int(date.timestamp())
-    if isinstance(date, (int, float)):
-        return int(date)
-    raise CallFailed(c.RES_E_INVALID_PARAMS, "Invalid arguments")
+def _shows_quote(action: int) -> bool:
+    """Whether an action's result names deal, price and quote: one that trades does (mt5-facts 2.2)."""
+    return action in (c.TRADE_ACTION_DEAL, c.TRADE_ACTION_CLOSE_BY)

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from mt5canary.gateway import constants as c
 from mt5canary.gateway.simulated.clock import DaylightRule
+from mt5canary.gateway.simulated.faults import Fault, Lag, Outage
 from mt5canary.gateway.simulated.symbols import Symbol, catalogue
 
 
@@ -20,6 +21,9 @@ class Commission:
 
     policy: str = "none"
     per_lot: Decimal = Decimal(0)
+
+
+NO_LAG = Lag()
 
 
 @dataclass(frozen=True)
@@ -51,11 +55,25 @@ class Scenario:
     symbols: dict[str, Symbol] = field(default_factory=catalogue)
     build: int = 5260
     build_date: str = "14 Nov 2025"
+    comment_cut: int | None = None
+    """How many characters of a comment the broker keeps (mt5-facts 5.6)."""
+    comment_rewrite: str | None = None
+    """What the broker writes in place of any comment."""
+    tradeapi_answers_none: bool = False
+    """With the Python API switched off in the terminal: whether order_send answers None and -8, or 10027."""
+    faults: tuple[Fault, ...] = ()
+    outages: tuple[Outage, ...] = ()
+    lag: Lag = NO_LAG
 
     @property
     def hedging(self) -> bool:
         """Whether each opening deal is a position of its own."""
         return self.margin_mode == c.ACCOUNT_MARGIN_MODE_RETAIL_HEDGING
+
+    def stored_comment(self, comment: str) -> str:
+        """What the broker stores of a request's comment."""
+        stored = comment if self.comment_rewrite is None else self.comment_rewrite
+        return stored if self.comment_cut is None else stored[: self.comment_cut]
 
 
 def _retail() -> Scenario:

@@ -1,0 +1,72 @@
+"""Which records a call asks for: by ticket, symbol, group, position or time."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, TypeVar
+
+from mt5canary.gateway import constants as c
+from mt5canary.gateway.simulated import arguments
+from mt5canary.gateway.simulated.arguments import CallFailed
+
+
+def in_group(name: str, group: str) -> bool:
+    """Whether a symbol is in a group such as ``*USD*,!GBP*``: any pattern, and no pattern after ``!``."""
+    patterns = [pattern.strip() for pattern in group.split(",")]
+    wanted = any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns if not pattern.startswith("!"))
+    return wanted and not any(fnmatch.fnmatchcase(name, p[1:]) for p in patterns if p.startswith("!"))
+
+
+Record = TypeVar("Record", bound=Any)
+
+
+def chosen(records: Iterable[Record], symbol: str | None, group: str | None, ticket: int | None) -> list[Record]:
+    """The records of a ticket, a symbol or a group; one filter only, in this order of precedence."""
+    if ticket is not None:
+        wanted = arguments.integer(ticket, "ticket", 64)
+        return [record for record in records if record.ticket == wanted]
+    if symbol is not None:
+        return [record for record in records if record.symbol == arguments.text(symbol, "symbol")]
+    return [record for record in records if group is None or in_group(record.symbol, group)]
+
+
+class Window:
+    """Which part of the history a call asks for."""
+
+    def __init__(self, start: int, end: int, ticket: int, position: int, group: str | None) -> None:
+        self._start, self._end = start, end
+        self._ticket, self._position, self._group = ticket, position, group
+
+    @classmethod
+    def read(cls, dates: tuple[Any, ...], filters: dict[str, Any]) -> Window:
+        """Read two dates, or ``ticket`` or ``position``; anything else is -2."""
+        if set(filters) - {"ticket", "position", "group"} or len(dates) not in (0, 2):
+            raise CallFailed(c.RES_E_INVALID_PARAMS, "Invalid arguments")
+        ticket, position = (arguments.integer(filters.get(k, 0), k, 64) for k in ("ticket", "position"))
+        if not dates and not ticket and not position:
+            raise CallFailed(c.RES_E_INVALID_PARAMS, "Invalid arguments")
+        start, end = (seconds(dates[0]), seconds(dates[1])) if dates else (0, 2**31 - 1)
+        return cls(start, end, ticket, position, filters.get("group"))
+
+    def has_order(self, order: int, position: int, symbol: str) -> bool:
+        """Whether a record's order, position and symbol are asked for."""
+        if self._ticket:
+            return order == self._ticket
+        if self._position:
+            return position == self._position
+        return self._group is None or in_group(symbol, self._group)
+
+    def has_time(self, seconds: int) -> bool:
+        """Whether a server time lies in the window."""
+        return self._start <= seconds <= self._end
+
+
+def seconds(date: Any) -> int:
+    """A date of the call surface, a number or a datetime, as whole server seconds."""
+    if isinstance(date, datetime):
+        return int(date.timestamp())
+    if isinstance(date, (int, float)):
+        return int(date)
+    raise CallFailed(c.RES_E_INVALID_PARAMS, "Invalid arguments")
