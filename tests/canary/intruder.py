@@ -1,0 +1,142 @@
+"""A plugin for the end-to-end tests: something goes wrong at a chosen moment of a real run.
+
+``-p intruder --intrude POINT:ACTION``. A point is a criterion, just before its test is called; ``before-`` and a
+criterion, before its fixtures; ``watch``, in the middle of the watch; ``flatten``, each time the way out is taken;
+``flatten-once``, the first time only.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+import pytest
+
+PROBES_BEFORE = 50
+FOREVER = 60.0
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the option."""
+    parser.addoption("--intrude", action="append", default=[], metavar="POINT:ACTION")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Lie in wait."""
+    points = dict(given.split(":", 1) for given in config.getoption("--intrude"))
+    if "watch" in points:
+        _in_the_watch(ACTIONS[points["watch"]])
+    if "flatten" in points:
+        _in_the_way_out(ACTIONS[points["flatten"]])
+    if "flatten-once" in points:
+        _in_the_way_out(_once(ACTIONS[points["flatten-once"]]))
+    config.pluginmanager.register(Intruder(points))
+
+
+class Intruder:
+    """Acts before a criterion."""
+
+    def __init__(self, points: dict[str, str]) -> None:
+        self._points = points
+
+    def _act(self, prefix: str, item: pytest.Item) -> None:
+        marker = item.get_closest_marker("criterion")
+        action = self._points.get(f"{prefix}{marker.args[0]}") if marker else None
+        if action is not None:
+            ACTIONS[action]()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Act before the gate."""
+        self._act("before-", item)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> None:
+        """Act in the place of the criterion's first line."""
+        self._act("", pyfuncitem)
+
+
+def _in_the_watch(act: Callable[[], None]) -> None:
+    from mt5canary.guardian.watch import Watch
+
+    whole: Any = Watch._probe
+
+    def probe(self: Any, record: Any, due: float) -> None:
+        if len(record.probes) == PROBES_BEFORE:
+            act()
+        whole(self, record, due)
+
+    Watch._probe = probe  # type: ignore[method-assign]
+
+
+def _in_the_way_out(act: Callable[[], None]) -> None:
+    from mt5canary.order.flatten import WayOut
+
+    whole: Any = WayOut.flatten
+
+    def flatten(self: Any, reason: str, by: str) -> Any:
+        act()
+        return whole(self, reason, by)
+
+    WayOut.flatten = flatten  # type: ignore[method-assign]
+
+
+def _once(act: Callable[[], None]) -> Callable[[], None]:
+    left = [act]
+    return lambda: left.pop()() if left else None
+
+
+def _fail() -> None:
+    raise RuntimeError("the intruder was here")
+
+
+def _skip() -> None:
+    pytest.skip("the intruder skips")
+
+
+def _hang() -> None:
+    deadline = time.monotonic() + FOREVER
+    while time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def _signal(number: int) -> Callable[[], None]:
+    def act() -> None:
+        os.kill(os.getpid(), number)
+        _hang()
+
+    return act
+
+
+def _signal_and_go_on() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def _die() -> None:
+    os._exit(77)
+
+
+def _kill_the_gateway() -> None:
+    for child in psutil.Process().children():
+        if "serve" in child.cmdline():
+            child.kill()
+            while child.status() != psutil.STATUS_ZOMBIE:
+                time.sleep(0.001)
+
+
+ACTIONS: dict[str, Callable[[], None]] = {
+    "fail": _fail,
+    "skip": _skip,
+    "hang": _hang,
+    "sigint": _signal(signal.SIGINT),
+    "sigterm": _signal(signal.SIGTERM),
+    "sigkill": _signal(signal.SIGKILL),
+    "sigint-and-go-on": _signal_and_go_on,
+    "die": _die,
+    "kill-gateway": _kill_the_gateway,
+}

@@ -1,0 +1,136 @@
+"""The emergency floor: whatever ends a live run after the fill, the position is closed."""
+
+from __future__ import annotations
+
+import json
+import signal
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.canary.harness import Harness, eventually
+
+INTRUDER = ("-p", "intruder", "--intrude")
+ENDED_BY_A_SIGNAL = {"sigkill": -signal.SIGKILL, "die": 77}
+
+
+def is_flat(harness: Harness) -> bool:
+    """Whether the gateway's own log shows one fill, and after it the closing."""
+    return harness.filled() == 1 and harness.closed_after_the_fill()
+
+
+@pytest.mark.parametrize(
+    ("point", "action", "status"),
+    [
+        pytest.param("X8", "fail", 1, id="criterion-fails"),
+        pytest.param("X9", "skip", 1, id="criterion-unproven"),
+        pytest.param("before-X10", "fail", 1, id="fixture-fails"),
+        pytest.param("watch", "fail", 1, id="watch-breaks"),
+        pytest.param("X8", "sigint", 2, id="ctrl-c"),
+        pytest.param("watch", "sigint", 2, id="ctrl-c-in-the-watch"),
+        pytest.param("before-X9", "sigint", 2, id="ctrl-c-in-setup"),
+        pytest.param("X8", "sigterm", 143, id="sigterm"),
+        pytest.param("watch", "sigterm", 143, id="sigterm-in-the-watch"),
+    ],
+)
+def test_run_that_ends_badly_is_flat(harness: Harness, point: str, action: str, status: int) -> None:
+    """Flat in the gateway's log, the report written, the exit status as it should be, the verdict no pass."""
+    finished = harness.live(*INTRUDER, f"{point}:{action}")
+    assert finished.status == status, finished.output
+    assert is_flat(harness), harness.actions()
+    verdict = harness.verdict
+    assert verdict["flat"] is True
+    assert verdict["verdict"] != "PASS"
+    assert verdict["decided_by"] is not None
+    assert "Flat: no position of this plan's magic number is left." in harness.report()
+    assert (harness.bundle / "report.html").exists()
+    assert (harness.bundle / "junit.xml").exists()
+    assert "INTERNALERROR" not in finished.output
+    assert not (harness.bundle / "watchdog.log").exists(), "the watchdog had to help"
+    interrupted = point.removeprefix("before-")
+    if interrupted in harness.outcomes():
+        assert harness.outcomes()[interrupted] != "PASS"
+
+
+def test_interrupted_criterion_is_no_pass_in_any_report(harness: Harness) -> None:
+    """The criterion that Ctrl-C cut off is written as passed by no report format."""
+    harness.live(*INTRUDER, "X8:sigint")
+    results = [json.loads(path.read_text()) for path in (harness.bundle / "allure-results").glob("*-result.json")]
+    statuses = {result["fullName"].rpartition("#")[2]: result["status"] for result in results}
+    assert statuses.get("test_history_holds_the_deal") not in ("passed", "skipped")
+    assert harness.outcomes()["X8"] == "UNPROVEN"
+    assert "interrupted" in harness.reason("X8")
+
+
+@pytest.mark.parametrize("point", ["X8", "watch"])
+def test_timeout_by_signal_flattens(harness: Harness, point: str) -> None:
+    """A criterion that pytest-timeout cuts off fails, and the position is closed at once."""
+    finished = harness.live(*INTRUDER, f"{point}:hang", "--timeout", "2" if point == "X8" else "1.5")
+    assert finished.status == 1
+    assert is_flat(harness)
+    assert harness.verdict["flat"] is True
+    failed = "X8" if point == "X8" else "G1"
+    assert harness.outcomes()[failed] == "FAIL"
+    assert "Timeout" in harness.reason(failed)
+
+
+def test_second_interrupt_during_the_flatten_changes_nothing(harness: Harness) -> None:
+    """Two Ctrl-C: the second falls into the way out, which is deaf to it."""
+    finished = harness.live(*INTRUDER, "watch:sigint", "--intrude", "flatten:sigint-and-go-on")
+    assert finished.status == 2
+    assert is_flat(harness)
+    assert harness.verdict["flat"] is True
+    assert "Flat" in harness.report()
+
+
+@pytest.mark.parametrize("action", ["sigint-and-go-on", "fail"])
+def test_interrupt_during_the_flatten_of_a_failed_criterion(harness: Harness, action: str) -> None:
+    """A Ctrl-C, or anything that breaks, inside the flatten after a failed criterion: the last look closes it."""
+    finished = harness.live(*INTRUDER, "X8:fail", "--intrude", f"flatten-once:{action}")
+    assert finished.status in (1, 2, 3)
+    assert is_flat(harness)
+    assert harness.verdict["flat"] is True
+
+
+@pytest.mark.parametrize(
+    ("point", "action", "options"),
+    [
+        pytest.param("X8", "sigkill", (), id="sigkill"),
+        pytest.param("watch", "sigkill", (), id="sigkill-in-the-watch"),
+        pytest.param("X9", "die", (), id="os-exit"),
+        pytest.param("X8", "hang", ("--timeout", "2", "--timeout-method", "thread"), id="timeout-by-thread"),
+    ],
+)
+def test_watchdog_closes_what_a_killed_run_left(harness: Harness, point: str, action: str, options: Any) -> None:
+    """Pytest is gone without a word: the gateway outlives it until the watchdog has closed the position."""
+    finished = harness.live(*INTRUDER, f"{point}:{action}", *options)
+    assert finished.status == ENDED_BY_A_SIGNAL.get(action, 1), finished.output
+    report = harness.bundle / "watchdog.log"
+    eventually(lambda: report.exists() and report.read_text().endswith("\n"))
+    said = json.loads(report.read_text().splitlines()[-1])
+    assert said["flat"] is True
+    assert len(said["closed"]) == 1
+    assert is_flat(harness)
+    assert "CLOSE_ALL" in harness.actions()
+    eventually(lambda: not harness.processes())
+
+
+def test_breach_opens_the_breaker_and_flattens_at_once(harness: Harness) -> None:
+    """A guard that trips in earnest (a spread over the limit) ends the watch, closes, and says so."""
+    finished = harness.live("--set", "limits.loss.max_spread_points=0")
+    assert finished.status == 1
+    assert harness.filled() in (0, 1)
+    if harness.filled():
+        assert is_flat(harness)
+    assert harness.verdict["verdict"] == "FAIL"
+
+
+def test_watchdog_is_disarmed_at_a_clean_end(harness: Harness) -> None:
+    """After an ordinary run the watchdog has written nothing and neither process is left, not even as a zombie."""
+    harness.live(*INTRUDER, "G1:fail")
+    records = [json.loads(line) for line in (harness.bundle / "evidence.jsonl").read_text().splitlines()]
+    armed = [record["process"] for record in records if record.get("name") == "watchdog armed"]
+    assert len(armed) == 1
+    assert not psutil.pid_exists(armed[0])
+    assert not (harness.bundle / "watchdog.log").exists()
