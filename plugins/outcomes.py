@@ -25,6 +25,7 @@ LETTERS = {
     Outcome.BLOCKED: ("blocked", "B", ("BLOCKED", {"yellow": True})),
 }
 _GIVEN_UP = (pytest.skip.Exception, pytest.xfail.Exception)
+_CUT_OFF = (KeyboardInterrupt, pytest.exit.Exception)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -37,6 +38,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
         result = yield
     except _GIVEN_UP as given_up:
         raise Unproven(f"not tried: {given_up}") from None
+    except _CUT_OFF as interruption:
+        _note_interruption(item, interruption)
+        raise
     outcome, reason = outcome_of(item.config.stash[RUN].measurements(criterion.id))
     if outcome is Outcome.FAIL:
         raise Finding(reason)
@@ -54,6 +58,16 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
         return (yield)
     except _GIVEN_UP as given_up:
         raise Unproven(f"not tried: {given_up}") from None
+    except _CUT_OFF as interruption:
+        _note_interruption(item, interruption)
+        raise
+
+
+def _note_interruption(item: pytest.Item, interruption: BaseException) -> None:
+    """Record what pytest makes no report of: a criterion that was cut off."""
+    reason = f"interrupted: {str(interruption) or type(interruption).__name__}"
+    item.config.stash[RUN].outcome(item.stash[CRITERION], Outcome.UNPROVEN, reason)
+    _narrate(item, Outcome.UNPROVEN, reason)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -88,8 +102,6 @@ def _judge(call: pytest.CallInfo[None], reason: str) -> tuple[Outcome, str]:
         return Outcome.UNPROVEN, str(error)
     if isinstance(error, (Finding, HarnessError)):
         return Outcome.FAIL, str(error)
-    if isinstance(error, (KeyboardInterrupt, pytest.exit.Exception)):
-        return Outcome.UNPROVEN, f"interrupted: {str(error) or type(error).__name__}"
     return Outcome.FAIL, f"the harness itself broke: {call.excinfo.exconly(tryshort=True)}"
 
 
