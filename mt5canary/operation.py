@@ -162,8 +162,13 @@ class Operation:
                 (self.run.folder / WATCHDOG_LOG).absolute(),
             ),
             keep_open=() if self.gateway is None else (self.gateway.input_descriptor,),
+            forget=self._folders_of_its_own(),
         )
         self.run.record("event", {"name": "watchdog armed", "process": self._watchdog.process_id})
+
+    def _folders_of_its_own(self) -> tuple[Path, ...]:
+        own = () if self._own_state is None else (Path(self._own_state.name),)
+        return own if self.gateway is None else (self.gateway.folder, *own)
 
     @property
     def exchanges_made(self) -> int:

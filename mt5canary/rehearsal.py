@@ -25,7 +25,7 @@ class SimulatedGateway:
 
     def __init__(self, log: Path, scenario: str | None = None) -> None:
         self._state = tempfile.TemporaryDirectory(prefix="mt5canary-")
-        folder = Path(self._state.name)
+        self.folder = folder = Path(self._state.name)
         self.secret = secrets.token_hex(32).encode()
         secret_file = folder / "risk.secret"
         secret_file.touch(0o600)
@@ -99,8 +99,3 @@ def state_folder(root: Path, server: str, login: int, magic: int) -> Path:
     """Where journal and breaker of one account and magic number live."""
     safe = "".join(character if character.isalnum() or character in "-_." else "_" for character in server)
     return root / f"{safe}-{login}-{magic}"
-
-
-def own_state() -> tempfile.TemporaryDirectory[str]:
-    """A state folder that is gone with the run, for a target that the run starts."""
-    return tempfile.TemporaryDirectory(prefix="mt5canary-state-")

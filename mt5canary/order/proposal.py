@@ -107,7 +107,8 @@ class OrderProposal:
         agree = "agree" if not mine and not unfinished else "DO NOT AGREE"
         self._log(
             "StateReconciler",
-            f"journal: {len(unfinished)} open intents; positions of magic {self._plan.magic}: {len(mine)}; they {agree}",
+            f"journal: {len(unfinished)} open intents; positions of magic {self._plan.magic}: {len(mine)}; "
+            f"they {agree}",
         )
         for position in mine:
             self._finding(

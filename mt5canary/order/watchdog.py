@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,12 +27,17 @@ from mt5canary.link.session import Signer
 from mt5canary.order.flatten import WayOut
 
 DISARM = b"D"
+FORGET_SECONDS = 5.0
 
 
 class Watchdog:
     """The run's end of the watchdog's pipe."""
 
-    def __init__(self, settings: dict[str, Any], keep_open: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self, settings: dict[str, Any], keep_open: tuple[int, ...] = (), forget: tuple[Path, ...] = ()
+    ) -> None:
+        """Start it; it holds ``keep_open`` and, where it must act, removes the folders ``forget`` after that."""
+        settings = {**settings, "keep_open": keep_open, "forget": [str(folder) for folder in forget]}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "mt5canary.order.watchdog"],
             stdin=subprocess.PIPE,
@@ -111,6 +117,18 @@ def main() -> None:
         file.write(msgspec.json.encode({"at": time.time_ns(), **msgspec.structs.asdict(result)}) + b"\n")
         file.flush()
         os.fsync(file.fileno())
+    for descriptor in given["keep_open"]:
+        os.close(descriptor)
+    for folder in map(Path, given["forget"]):
+        _forget(folder)
+
+
+def _forget(folder: Path) -> None:
+    """Remove a folder whose owner may still be ending."""
+    deadline = time.monotonic() + FORGET_SECONDS
+    while folder.exists() and time.monotonic() < deadline:
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.05)
 
 
 if __name__ == "__main__":
