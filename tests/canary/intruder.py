@@ -105,6 +105,10 @@ def _hang() -> None:
         time.sleep(0.05)
 
 
+def _stall() -> None:
+    time.sleep(0.5)
+
+
 def _signal(number: int) -> Callable[[], None]:
     def act() -> None:
         os.kill(os.getpid(), number)
@@ -123,7 +127,7 @@ def _die() -> None:
 
 def _kill_the_gateway() -> None:
     for child in psutil.Process().children():
-        if "serve" in child.cmdline():
+        if child.status() != psutil.STATUS_ZOMBIE and "serve" in child.cmdline():
             child.kill()
             while child.status() != psutil.STATUS_ZOMBIE:
                 time.sleep(0.001)
@@ -133,6 +137,7 @@ ACTIONS: dict[str, Callable[[], None]] = {
     "fail": _fail,
     "skip": _skip,
     "hang": _hang,
+    "stall": _stall,
     "sigint": _signal(signal.SIGINT),
     "sigterm": _signal(signal.SIGTERM),
     "sigkill": _signal(signal.SIGKILL),
