@@ -48,29 +48,21 @@ class AllureReport:
         except (KeyboardInterrupt, pytest.exit.Exception):
             criterion = item.stash.get(CRITERION, None)
             if criterion is not None:
-                self._complete(criterion, self._cut_off(criterion))
+                self._complete(criterion)
             raise
-
-    def _cut_off(self, criterion: Criterion) -> CriterionResult:
-        known = self._run.results.get(criterion.id)
-        if known is not None and known.outcome is not Outcome.PASS:
-            return known
-        reason = "interrupted before the test was over"
-        return CriterionResult(
-            id=criterion.id, stage=criterion.stage, title=criterion.title, outcome=Outcome.UNPROVEN, reason=reason
-        )
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Complete the result once its last phase is over."""
         criterion = self._criteria.get(getattr(report, "criterion", ""))
         if criterion is not None and report.when == "teardown":
-            self._complete(criterion, self._run.results.get(criterion.id) or self._cut_off(criterion))
+            self._complete(criterion)
 
-    def _complete(self, criterion: Criterion, result: CriterionResult) -> None:
+    def _complete(self, criterion: Criterion) -> None:
         test: TestResult | None = self._logger.get_test(None)
         if test is None:
             return
+        result = self._run.results.get(criterion.id) or _cut_off(criterion)
         prefix = f"{wording.REHEARSAL}: " if self._run.rehearsal else ""
         test.name = f"{prefix}{criterion.id} {criterion.title}"
         suites = {LabelType.PARENT_SUITE: f"{prefix}canary {self._run.mode}", LabelType.SUITE: criterion.stage}
@@ -113,3 +105,13 @@ class AllureReport:
             ("executor.json", allure.executor(verdict)),
         ):
             (self._folder / name).write_text(text, encoding="utf-8")
+
+
+def _cut_off(criterion: Criterion) -> CriterionResult:
+    return CriterionResult(
+        id=criterion.id,
+        stage=criterion.stage,
+        title=criterion.title,
+        outcome=Outcome.UNPROVEN,
+        reason="interrupted before the test was over",
+    )

@@ -15,17 +15,22 @@ from mt5canary.evidence.position import report_position
 from mt5canary.evidence.story import story
 from mt5canary.evidence.text import hypertext
 from mt5canary.evidence.verdict import CriterionResult, Verdict
-from mt5canary.measurement import describe
+from mt5canary.measurement import Outcome, describe
 
 STYLE = """<style>
-body { color: #222; min-width: 0; max-width: 1200px; margin: 1rem auto; padding: 0 1rem; }
+body { color: #222; min-width: 0; max-width: 1200px; margin: 1rem auto; padding: 0 1rem;
+  display: flex; flex-direction: column; }
+#environment-header, #environment { order: 1; }
+#results-table { color: #222; }
 .canary { color: #222; font-size: 13px; line-height: 1.45; }
 .canary table { margin: 0.5rem 0 1.25rem; width: 100%; }
 .canary th, .canary td { border: 1px solid #ccc; padding: 4px 8px; text-align: left; vertical-align: top;
-  overflow-wrap: anywhere; }
+  overflow-wrap: break-word; }
+.canary td:last-child { overflow-wrap: anywhere; }
 .canary th { background: #f1f3f5; }
 .canary h2 { margin-top: 1.5rem; }
-.canary .banner { font-size: 18px; padding: 0.75rem 1rem; border-left: 8px solid; background: #f8f9fa; color: #111; }
+.canary .banner { font-size: 18px; padding: 0.75rem 1rem; background: #f8f9fa; color: #111;
+  border-style: solid; border-width: 0 0 0 8px; }
 .canary .rehearsal { background: #5f3dc4; color: #fff; font-weight: bold; padding: 0.5rem 1rem; }
 .canary .alarm { border: 2px solid #c92a2a; padding: 0.5rem 1rem; }
 .outcome { font-weight: bold; white-space: nowrap; }
@@ -118,15 +123,22 @@ def _stage(stage: str, verdict: Verdict) -> str:
     heading = f"<h2>{hypertext(stage.capitalize())}: {hypertext(wording.tally(results))}</h2>"
     if not results:
         return f"{heading}<p>This run has no criterion of this stage.</p>"
-    heads = ("Criterion", "Verdict", "What is proven", "Reason", "Measured (limit, samples)")
+    heads = ("Id", "Verdict", "What is proven", "Reason", "Measured (limit, samples)")
     return heading + _table(heads, [_criterion(result) for result in results])
 
 
 def _criterion(result: CriterionResult) -> list[str]:
     measured = [*map(describe, result.measurements), *(f"finding: {finding}" for finding in result.findings)]
-    lines = "<br>".join(map(hypertext, measured))
     texts = [hypertext(text) for text in (result.title, result.reason)]
-    return [hypertext(result.id), outcome(result.outcome), *texts, lines]
+    return [hypertext(result.id), outcome(result.outcome), *texts, _folded(measured, result.outcome)]
+
+
+def _folded(lines: Sequence[str], word: Outcome) -> str:
+    """Lines to unfold; those of a criterion that did not pass stand open."""
+    if not lines:
+        return ""
+    state = "" if word is Outcome.PASS else " open"
+    return f"<details{state}><summary>{len(lines)}</summary>{'<br>'.join(map(hypertext, lines))}</details>"
 
 
 def _story(records: Sequence[dict[str, Any]], verdict: Verdict) -> str:

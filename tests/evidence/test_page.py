@@ -66,8 +66,10 @@ def test_nothing_from_outside_becomes_a_tag(records, verdict, result) -> None:  
         "li",
         "a",
         "strong",
+        "details",
+        "summary",
     }
-    assert read.attributes == {"class", "scope", "href"}
+    assert read.attributes == {"class", "scope", "href", "open"}
     assert "<script>alert(1)</script>" in read.text
 
 
@@ -127,3 +129,14 @@ def test_an_unfolded_row_shows_outcome_and_figures(result, no_samples) -> None: 
 def test_every_outcome_has_a_colour() -> None:
     """No outcome falls back to the page's plain text."""
     assert all(f".outcome-{outcome} " in page.STYLE for outcome in Outcome)
+
+
+def test_only_what_passed_is_folded_away(records, verdict, result, no_samples) -> None:  # type: ignore[no-untyped-def]
+    """The figures of a criterion that did not pass are seen without a click."""
+    passed = result("L1", "link", measurements=[below("a", 1, 2)])
+    unproven = result("G2", "guardrails", "UNPROVEN", measurements=[no_samples])
+
+    blocks = "".join(page.summary(records.all, verdict(passed, unproven)))
+
+    assert "<details><summary>1</summary>a: 1" in blocks
+    assert "<details open><summary>1</summary>P99: unproven (n=0)" in blocks

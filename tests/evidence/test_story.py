@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mt5canary.evidence.exchanges import as_attachment, told
@@ -14,7 +14,7 @@ from tests.evidence.made import Records
 TREE = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=8,
+    max_leaves=4,
 )
 MEMBERS = st.sampled_from(["status", "ticket", "order", "position", "deals", "positions", "tick", "more", "closed"])
 
@@ -65,6 +65,7 @@ def test_a_page_of_positions_does_not_show_an_absence(records, verdict, order) -
     assert [step.what for step in story(records.all, verdict(order=order))] == ["OPEN", "position list: open"]
 
 
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from(["OPEN", "GET_TICK", "GET_DEALS", "GET_POSITIONS", "CLOSE_ALL"]), TREE)))
 def test_no_reply_can_break_the_story(exchanges) -> None:  # type: ignore[no-untyped-def]
     """Whatever shape a reply has, the report is written."""
@@ -75,6 +76,7 @@ def test_no_reply_can_break_the_story(exchanges) -> None:  # type: ignore[no-unt
     assert isinstance(story(made.all, _bare()), list)
 
 
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from(["OPEN", "GET_DEALS", "GET_POSITIONS"]), st.dictionaries(MEMBERS, TREE))))
 def test_no_member_can_break_the_story(exchanges) -> None:  # type: ignore[no-untyped-def]
     """The members that the story reads may hold anything."""

@@ -247,7 +247,7 @@ def _run(folder: Path, tests: str, *options: str, environment: dict[str, str] | 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """A rehearsal with a pass, a failure, a blocked, an unproven and a broken criterion, and one never collected."""
-    secret = {"GITLAB_CI": "1", "CI_JOB_URL": "https://user:hunter2@ci/"}
+    secret = {"GIT_URL": "https://user:hunter2@git/"}
     return _run(tmp_path_factory.mktemp("finished"), CRITERIA, "--mode", "live", environment=secret)
 
 
@@ -347,7 +347,12 @@ def test_the_table_has_the_outcome_beside_the_result(finished: Finished, test: s
 
 
 def test_the_table_names_the_criterion(finished: Finished) -> None:
-    """Identifier and title stand in a column of their own; other tests have none."""
+    """Identifier and title stand in a column of their own, under its header; other tests have none."""
+    head = finished.read("report.html").split('<thead id="results-table-head">')[1].split("</thead>")[0]
+    columns = re.findall(r'data-column-type="(\w+)"', head)
+
+    assert columns == ["result", "verdict", "criterion", "testId", "duration"]
+    assert re.findall(r'<td class="col-(\w+)"', finished.cells("test_unproven"))[:5] == columns
     assert '<td class="col-criterion">G2 P99 is under the limit</td>' in finished.cells("test_unproven")
     assert '<td class="col-criterion"></td>' in finished.cells("test_without_criterion")
 
@@ -480,7 +485,7 @@ def test_an_interrupted_test_is_never_passed(interrupted: Finished) -> None:
 
     assert interrupted.allure()["test_remote"]["status"] == "passed"
     assert result["status"] == "broken"
-    assert result["statusDetails"]["message"] == "UNPROVEN: interrupted before the test was over"
+    assert result["statusDetails"]["message"].startswith("UNPROVEN: interrupted")
     assert {"name": "epic", "value": "link"} in result["labels"]
 
 
