@@ -254,7 +254,7 @@ class Gateway:
             return {"known": False}
         try:
             fields = self._resolved(record)
-        except trades.Unknown:
+        except (trades.Unknown, TerminalSilent):
             return {"known": True, "state": "in_flight"}
         if fields is None:
             return {"known": False}

@@ -39,6 +39,10 @@ class Identity:
         self.sighting = Sighting(terminal, account)
         return self.sighting
 
+    def reconnect(self) -> None:
+        """Try to attach to the terminal again."""
+        self._attached.reconnect()
+
     def told(self, sighting: Sighting, connected: bool, capabilities: list[str]) -> dict[str, Any]:
         """The fields of ``HELLO``, without the halt."""
         terminal, account = sighting

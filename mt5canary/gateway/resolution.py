@@ -43,20 +43,28 @@ class Resolution:
         Raises trades.Unknown where it cannot be told yet.
         """
         request = msgspec.json.decode(record.frame, type=_KINDS[record.action])
-        deals = self._own_deals(record, request)
-        if deals:
-            fields = self._carried_out(request, record, deals)
-        elif now - record.begun < self._settle_seconds:
-            raise trades.Unknown(f"the outcome is still unknown {now - record.begun:.1f} s after the request")
-        elif record.reply is None:
+        try:
+            deals = self._own_deals(record, request)
+            fields = self._carried_out(request, record, deals) if deals else None
+        except Refusal as refusal:
+            raise trades.Unknown(f"the outcome is unknown, and the terminal does not say: {refusal}") from None
+        if fields is None:
+            fields = self._never_carried_out(record, now)
+        if fields is None:
             self._journal.withdraw(record.uuid)
             return None
-        else:
-            text = "not executed: the terminal's history holds no trace of it"
-            fields = refusal_reply(record.action, Refusal("MT5_ORDER_FAILED", text))
         reply = {"uuid": record.uuid, "server_time": words.rfc3339(now)} | fields
         self._journal.finish(record.uuid, self._encode(reply), tuple(deal.order for deal in deals), now)
         return fields
+
+    def _never_carried_out(self, record: Record, now: float) -> Fields | None:
+        """The refusal of a request that left no trace; None where nobody was told anything about it yet."""
+        if now - record.begun < self._settle_seconds:
+            raise trades.Unknown(f"the outcome is still unknown {now - record.begun:.1f} s after the request")
+        if record.reply is None:
+            return None
+        text = "not executed: the terminal's history holds no trace of it"
+        return refusal_reply(record.action, Refusal("MT5_ORDER_FAILED", text))
 
     def _own_deals(self, record: Record, request: Trading) -> list[TradeDeal]:
         """The deals that this request made, the oldest first."""

@@ -53,6 +53,7 @@ class Server:
         self._gateway = gateway
         self._worker = Worker(context, self._look_after)
         self._waiting: dict[Job, _Waiting] = {}
+        self._trouble = ""
         self._enforcing: dict[int, float] = {}
 
     def serve(self, stopping: Callable[[], bool]) -> None:
@@ -78,10 +79,16 @@ class Server:
         self._enforce_leases()
 
     def _look_after(self) -> None:
+        """Look after the connection to the terminal: say what is wrong with it, once, and attach again."""
         try:
             self._gateway.identity.look()
-        except (Refusal, TerminalSilent) as trouble:
-            log.event("terminal", trouble=str(trouble))
+            trouble = ""
+        except (Refusal, TerminalSilent) as error:
+            trouble = str(error)
+            self._gateway.identity.reconnect()
+        if trouble != self._trouble:
+            log.event("terminal", state=trouble or "answers again")
+            self._trouble = trouble
 
     # -- requests -------------------------------------------------------------------------------------------
 

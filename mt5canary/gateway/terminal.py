@@ -71,11 +71,12 @@ class TerminalSilent(Exception):
 class AttachedTerminal:
     """A terminal that the server may use, and what is known about it beside its call surface.
 
-    ``settle_seconds`` is how long after a request the history may still lack its outcome. ``close`` detaches.
+    ``settle_seconds`` is how long after a request the history may still lack its outcome. ``reconnect`` tries to
+    attach again where the connection was lost; ``close`` detaches.
     """
 
     kind: Literal["metatrader5", "simulated"]
     interface: TradingInterface
     settle_seconds: float
+    reconnect: Callable[[], object]
     close: Callable[[], None]
-    session_open: Callable[[str], bool] | None = None

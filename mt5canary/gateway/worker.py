@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 import zmq
 
-IDLE_SECONDS = 1.0
-"""After how long without a job the worker looks after the terminal."""
+CARE_SECONDS = 0.5
+"""How often the worker looks after the terminal, between jobs."""
 
 
 class Job:
@@ -51,6 +52,7 @@ class Worker:
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._done: deque[Job] = deque()
         self._look_after = look_after
+        self._care_due = time.monotonic() + CARE_SECONDS
         self._context = context
         self.signals = context.socket(zmq.PAIR)
         self.signals.bind("inproc://terminal-worker")
@@ -90,6 +92,14 @@ class Worker:
     def _next(self) -> Job | None:
         while True:
             try:
-                return self._jobs.get(timeout=IDLE_SECONDS)
+                job = self._jobs.get(timeout=max(0.0, self._care_due - time.monotonic()))
             except queue.Empty:
-                self._look_after()
+                self._take_care()
+            else:
+                if time.monotonic() >= self._care_due:
+                    self._take_care()
+                return job
+
+    def _take_care(self) -> None:
+        self._look_after()
+        self._care_due = time.monotonic() + CARE_SECONDS

@@ -20,6 +20,14 @@ from tests.gateway.independent_client import Client
 START_SECONDS = 20.0
 
 
+class NotServing(Exception):
+    """A gateway that ended instead of listening: its exit status and what it said."""
+
+    def __init__(self, status: int, said: str) -> None:
+        super().__init__(f"exit status {status}: {said}")
+        self.status, self.said = status, said
+
+
 class GatewayProcess:
     """A gateway started as ``mt5canary serve``, with its banner and its log."""
 
@@ -45,7 +53,10 @@ class GatewayProcess:
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._log)
         assert self.process.stdout is not None
         first = self.process.stdout.readline().decode()
-        assert first.startswith("listening on "), f"no banner but {first!r}; log: {self.log_path.read_text()}"
+        if not first.startswith("listening on "):
+            status = self.process.wait(START_SECONDS)
+            self._close_files()
+            raise NotServing(status, self.log_path.read_text())
         self.endpoint = first.removeprefix("listening on ").strip()
 
     def kill(self) -> None:

@@ -8,16 +8,30 @@ from mt5canary.errors import UsageProblem
 from mt5canary.gateway.simulated.broker import Broker
 from mt5canary.gateway.simulated.clock import ServerClock
 from mt5canary.gateway.simulated.package import SimulatedTerminal
-from mt5canary.gateway.simulated.scenario import BUILT_IN
+from mt5canary.gateway.simulated.scenario import BUILT_IN, Scenario
 from mt5canary.gateway.terminal import AttachedTerminal
 
 
 def attach_simulated(scenario_name: str, state: Path) -> AttachedTerminal:
     """Start the terminal of a scenario; its account lives in the state folder. Raises UsageProblem."""
-    if scenario_name not in BUILT_IN:
-        raise UsageProblem(f"--scenario {scenario_name}: the scenarios are {', '.join(BUILT_IN)}")
-    scenario = BUILT_IN[scenario_name]()
+    scenario = _scenario(scenario_name)
     broker = Broker(scenario, state, ServerClock(scenario.daylight, scenario.standard_hours))
     terminal = SimulatedTerminal(broker)
     terminal.initialize()
-    return AttachedTerminal("simulated", terminal, settle_seconds=scenario.lag.longest / 1000, close=broker.close)
+    return AttachedTerminal(
+        "simulated",
+        terminal,
+        settle_seconds=scenario.lag.longest / 1000,
+        reconnect=terminal.initialize,
+        close=broker.close,
+    )
+
+
+def _scenario(name: str) -> Scenario:
+    if name in BUILT_IN:
+        return BUILT_IN[name]()
+    if not Path(name).exists():
+        raise UsageProblem(f"--scenario {name}: neither a file nor one of {', '.join(BUILT_IN)}")
+    from mt5canary.gateway.simulated.scenario_file import read_scenario
+
+    return read_scenario(Path(name))

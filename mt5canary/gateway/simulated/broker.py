@@ -55,7 +55,7 @@ class Broker:
         self.clock = clock
         self.storage = Storage(state / "simulated-terminal.sqlite", scenario, clock.now())
         self.book = self.storage.book
-        self.market = open_market(self.storage.seed, scenario.symbols, clock)
+        self.market = open_market(self.storage.seed, scenario.symbols, clock, self.storage.created_ms)
         self.valuation = Valuation(scenario)
         self.faults = Faults(scenario.faults, scenario.outages, scenario.seed)
         random = Random()

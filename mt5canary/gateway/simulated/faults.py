@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from decimal import Decimal
 from random import Random
-from typing import Literal, get_args
+from typing import Literal
 
 import msgspec
 
@@ -26,7 +26,16 @@ its answer lost. exit_before, exit_after: the process ends there. The others are
 refuse (retcode with ``executed: true`` only says so), partial fills a fraction, deal_zero and price_zero leave them
 out of the result."""
 
-KINDS: tuple[str, ...] = get_args(Kind)
+ORDER_KINDS = ("requote", "retcode", "partial", "deal_zero", "price_zero")
+
+CALLS = frozenset({
+    "*", "version", "terminal_info", "account_info", "symbols_total", "symbols_get", "symbol_info",
+    "symbol_info_tick", "symbol_select", "order_check", "order_send", "order_calc_margin", "order_calc_profit",
+    "positions_total", "positions_get", "orders_total", "orders_get", "history_orders_get", "history_deals_get",
+    "history_orders_total", "history_deals_total", "copy_ticks_from", "copy_ticks_range", "copy_rates_from",
+    "copy_rates_from_pos", "copy_rates_range",
+})  # fmt: skip
+"""The calls of the package that a fault can happen to."""
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):

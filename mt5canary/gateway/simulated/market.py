@@ -101,7 +101,7 @@ class RandomWalk:
             previous_bid, previous_ask = bid, ask
             bid = round(value - spread / 2)
             ask = bid + spread
-            flags = _changed(previous_bid, previous_ask, bid, ask)
+            flags = changed(previous_bid, previous_ask, bid, ask)
             if flags:
                 quotes.append(Quote(start_ms + elapsed, bid, ask, flags, value))
 
@@ -110,7 +110,8 @@ def _spread(random: Random, low: int, high: int) -> int:
     return min(high, low + int(abs(random.gauss(0.0, (high - low) / 3))))
 
 
-def _changed(previous_bid: int, previous_ask: int, bid: int, ask: int) -> int:
+def changed(previous_bid: int, previous_ask: int, bid: int, ask: int) -> int:
+    """The flags of a quote that follows another; 0 where nothing changed."""
     return (c.TICK_FLAG_BID if bid != previous_bid else 0) | (c.TICK_FLAG_ASK if ask != previous_ask else 0)
 
 
@@ -134,7 +135,7 @@ class Cross:
             previous_bid, previous_ask = bid, ask
             bid = round(value - spread / 2)
             ask = bid + spread
-            flags = _changed(previous_bid, previous_ask, bid, ask)
+            flags = changed(previous_bid, previous_ask, bid, ask)
             if flags:
                 quotes.append(Quote(over.utc_ms, bid, ask, flags, value))
         return tuple(quotes)
@@ -165,7 +166,10 @@ class Sessioned:
     def latest(self, utc_ms: int) -> Quote | None:
         """The last quote at or before an instant; over a closed session, the last before it."""
         server_ms = self._clock.to_server(utc_ms)
-        closed_for = server_ms - self._sessions.last_open(server_ms)
+        last_open = self._sessions.last_open(server_ms)
+        if last_open is None:
+            return None
+        closed_for = server_ms - last_open
         return _last_in_block(self._source, (utc_ms - closed_for) // BLOCK_MS, utc_ms - closed_for)
 
     def between(self, after_ms: int, until_ms: int) -> Iterator[Quote]:
@@ -179,11 +183,16 @@ class Sessioned:
         return not self._sessions.windows or self._sessions.is_open(self._clock.to_server(utc_ms))
 
 
-def open_market(seed: str, symbols: dict[str, Symbol], clock: ServerClock) -> dict[str, QuoteSource]:
-    """A quote source for each symbol, all from one seed."""
+def open_market(seed: str, symbols: dict[str, Symbol], clock: ServerClock, started_ms: int) -> dict[str, QuoteSource]:
+    """A quote source for each symbol, all from one seed; replays begin at an instant."""
     walks = {name: RandomWalk(seed, symbol, symbol.walk) for name, symbol in symbols.items() if symbol.walk}
     market: dict[str, QuoteSource] = {}
     for name, symbol in symbols.items():
+        if symbol.replay is not None:
+            from mt5canary.gateway.simulated.replay import Replay
+
+            market[name] = Replay(symbol.replay, symbol, started_ms)
+            continue
         if symbol.cross is None:
             source: Walking = walks[name]
         else:

@@ -140,10 +140,10 @@ class SimulatedTerminal(QuoteCopies):
 
     def symbol_select(self, symbol: str, enable: bool = True, /) -> bool:
         """Put a symbol into the Market Watch, or take it out."""
-        return self._select(symbol, enable) is not None
+        return self._symbol_select(symbol, enable) is not None
 
     @call
-    def _select(self, symbol: str, enable: bool) -> bool:
+    def _symbol_select(self, symbol: str, enable: bool) -> bool:
         known = self._symbol(symbol)
         (self._selected.add if enable else self._selected.discard)(known.name)
         return True

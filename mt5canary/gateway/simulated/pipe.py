@@ -27,7 +27,7 @@ def call(
     def answer(terminal: Terminal, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer | None:
         terminal.error = (c.RES_S_OK, "Success")
         try:
-            return terminal.through_pipe(function.__name__, lambda: function(terminal, *args, **kwargs))
+            return terminal.through_pipe(function.__name__.lstrip("_"), lambda: function(terminal, *args, **kwargs))
         except CallFailed as failure:
             terminal.error = (failure.code, str(failure))
             return None

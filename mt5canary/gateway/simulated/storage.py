@@ -30,6 +30,7 @@ class Account(msgspec.Struct):
     login: int
     server: str
     seed: str
+    created_ms: int
     balance: int
     credit: int
     order_tickets: Sequence
@@ -50,12 +51,15 @@ class Storage:
         row = self._connection.execute("SELECT body FROM account").fetchone()
         if row is None:
             self.seed = scenario.seed if scenario.seed is not None else secrets.token_hex(8)
+            self.created_ms = now_ms
             self.book = _open_account(scenario, Random(f"{self.seed}:tickets"), now_ms)
             self.save()
         else:
-            self.seed, self.book = self._load(msgspec.json.decode(row[0], type=Account), path)
+            account = msgspec.json.decode(row[0], type=Account)
+            self.seed, self.created_ms = account.seed, account.created_ms
+            self.book = self._load(account, path)
 
-    def _load(self, account: Account, path: Path) -> tuple[str, Book]:
+    def _load(self, account: Account, path: Path) -> Book:
         if (account.login, account.server) != (self._scenario.login, self._scenario.server):
             raise UsageProblem(
                 f"{path} holds account {account.login} at {account.server}, the scenario is for "
@@ -65,13 +69,13 @@ class Storage:
         book.balance, book.credit = account.balance, account.credit
         for kind, ticket, body in self._connection.execute("SELECT kind, ticket, body FROM records"):
             getattr(book, kind)[ticket] = msgspec.json.decode(body, type=_RECORDS[kind])
-        return account.seed, book
+        return book
 
     def save(self) -> None:
         """Write what changed, all of it or nothing."""
         book = self.book
         account = Account(
-            self._scenario.login, self._scenario.server, self.seed, book.balance, book.credit,
+            self._scenario.login, self._scenario.server, self.seed, self.created_ms, book.balance, book.credit,
             book.order_tickets, book.deal_tickets, book.processed_ms,
         )  # fmt: skip
         with self._connection:

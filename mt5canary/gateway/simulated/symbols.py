@@ -8,35 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
+from pathlib import Path
 
 from mt5canary.gateway import constants as c
-
-
-@dataclass(frozen=True)
-class Sessions:
-    """When a symbol trades, in server time: minutes since Monday 00:00, from (inclusive) to (exclusive)."""
-
-    windows: tuple[tuple[int, int], ...] = ()
-    """Empty means always open."""
-
-    def is_open(self, server_ms: int) -> bool:
-        """Whether the symbol trades at a server time."""
-        return not self.windows or any(start <= _minute_of_week(server_ms) < end for start, end in self.windows)
-
-    def last_open(self, server_ms: int) -> int:
-        """The latest server time at or before this one at which the symbol traded, in ms."""
-        if self.is_open(server_ms):
-            return server_ms
-        minute = _minute_of_week(server_ms)
-        since_close = min((minute - end) % _WEEK_MINUTES for _, end in self.windows)
-        return server_ms - server_ms % 60_000 - since_close * 60_000 - 1
-
-
-_WEEK_MINUTES = 7 * 24 * 60
-
-
-def _minute_of_week(server_ms: int) -> int:
-    return (server_ms // 60_000 - 4 * 24 * 60) % _WEEK_MINUTES  # 1970-01-05 was a Monday
+from mt5canary.gateway.simulated.sessions import ALWAYS_OPEN, Sessions
 
 
 @dataclass(frozen=True)
@@ -82,8 +57,10 @@ class Symbol:
     margin_rate: Decimal = Decimal(1)
     margin_hedged: Decimal = Decimal(0)
     calculation: int = c.SYMBOL_CALC_MODE_FOREX
-    sessions: Sessions = Sessions()
+    sessions: Sessions = ALWAYS_OPEN
     in_market_watch: bool = True
+    replay: Path | None = None
+    """A file of quotes that takes the place of the walk."""
 
     @property
     def currency_margin(self) -> str:

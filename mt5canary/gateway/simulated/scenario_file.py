@@ -1,0 +1,333 @@
+"""Reading a scenario from a YAML file, with every mistake told at once."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from mt5canary.errors import UsageProblem
+from mt5canary.gateway import constants as c
+from mt5canary.gateway.simulated.faults import CALLS, ORDER_KINDS, Fault, Lag, Outage
+from mt5canary.gateway.simulated.scenario import BUILT_IN, Commission, Scenario
+from mt5canary.gateway.simulated.sessions import ALWAYS_OPEN, FOREX_SESSIONS, Sessions
+from mt5canary.gateway.simulated.symbols import Symbol, Walk, catalogue
+
+
+class Optional(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A section whose keys may all be left out."""
+
+    def given(self) -> dict[str, Any]:
+        """The keys that the file has."""
+        return {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not UNSET}
+
+
+class TierSection(msgspec.Struct, frozen=True, kw_only=True):
+    """From this equity on, this leverage."""
+
+    equity: Decimal
+    leverage: int
+
+
+class CommissionSection(msgspec.Struct, frozen=True, kw_only=True):
+    """What the broker takes."""
+
+    policy: Literal["none", "in", "half"]
+    per_lot: Decimal = Decimal(0)
+
+
+class AccountSection(Optional, frozen=True, kw_only=True):
+    """The account; money in its currency."""
+
+    login: int | UnsetType = UNSET
+    server: str | UnsetType = UNSET
+    company: str | UnsetType = UNSET
+    owner: str | UnsetType = UNSET
+    trade_mode: Literal["demo", "contest", "real"] | UnsetType = UNSET
+    margin_mode: Literal["netting", "exchange", "hedging"] | UnsetType = UNSET
+    currency: str | UnsetType = UNSET
+    currency_digits: int | UnsetType = UNSET
+    balance: Decimal | UnsetType = UNSET
+    leverage: int | UnsetType = UNSET
+    leverage_tiers: list[TierSection] | UnsetType = UNSET
+    margin_call: Decimal | UnsetType = UNSET
+    stop_out: Decimal | UnsetType = UNSET
+    fifo_close: bool | UnsetType = UNSET
+    limit_orders: int | UnsetType = UNSET
+    commission: CommissionSection | UnsetType = UNSET
+
+
+class ServerSection(Optional, frozen=True, kw_only=True):
+    """The trade server's habits."""
+
+    daylight: Literal["us", "eu", "none"] | UnsetType = UNSET
+    standard_hours: int | UnsetType = UNSET
+    comment_cut: int | UnsetType = UNSET
+    comment_rewrite: str | UnsetType = UNSET
+    tradeapi_answers_none: bool | UnsetType = UNSET
+    build: int | UnsetType = UNSET
+    build_date: str | UnsetType = UNSET
+    lag: Lag | UnsetType = UNSET
+
+
+class WalkSection(Optional, frozen=True, kw_only=True):
+    """How a symbol moves: price, points per square root of a second, points, points, ms."""
+
+    start: Decimal | UnsetType = UNSET
+    volatility: float | UnsetType = UNSET
+    spread_min: int | UnsetType = UNSET
+    spread_max: int | UnsetType = UNSET
+    interval_ms: float | UnsetType = UNSET
+
+
+class SymbolSection(Optional, frozen=True, kw_only=True):
+    """A symbol of the catalogue, changed."""
+
+    trade_mode: Literal["disabled", "long_only", "short_only", "close_only", "full"] | UnsetType = UNSET
+    execution: Literal["request", "instant", "market", "exchange"] | UnsetType = UNSET
+    filling: list[Literal["fok", "ioc", "boc"]] | UnsetType = UNSET
+    volume_min: Decimal | UnsetType = UNSET
+    volume_step: Decimal | UnsetType = UNSET
+    volume_max: Decimal | UnsetType = UNSET
+    volume_limit: Decimal | UnsetType = UNSET
+    stops_level: int | UnsetType = UNSET
+    freeze_level: int | UnsetType = UNSET
+    swap_long: Decimal | UnsetType = UNSET
+    swap_short: Decimal | UnsetType = UNSET
+    margin_rate: Decimal | UnsetType = UNSET
+    margin_hedged: Decimal | UnsetType = UNSET
+    contract_size: Decimal | UnsetType = UNSET
+    in_market_watch: bool | UnsetType = UNSET
+    sessions: Literal["always", "forex", "never"] | list[tuple[str, str]] | UnsetType = UNSET
+    replay: str | UnsetType = UNSET
+    walk: WalkSection | UnsetType = UNSET
+
+
+class ScenarioFile(Optional, frozen=True, kw_only=True):
+    """The whole file."""
+
+    extends: Literal["default", "retail"] = "default"
+    name: str | UnsetType = UNSET
+    seed: str | UnsetType = UNSET
+    account: AccountSection | UnsetType = UNSET
+    server: ServerSection | UnsetType = UNSET
+    symbols: dict[str, Any] | UnsetType = UNSET
+    faults: list[Fault] | UnsetType = UNSET
+    outages: list[Outage] | UnsetType = UNSET
+
+
+Section = TypeVar("Section", bound=msgspec.Struct)
+
+_NUMBERS = {
+    "trade_mode": {"disabled": 0, "long_only": 1, "short_only": 2, "close_only": 3, "full": 4},
+    "execution": {"request": 0, "instant": 1, "market": 2, "exchange": 3},
+}
+_ACCOUNT_NUMBERS = {
+    "trade_mode": {"demo": 0, "contest": 1, "real": 2},
+    "margin_mode": {"netting": 0, "exchange": 1, "hedging": 2},
+}
+_FILLING_BITS = {"fok": 1, "ioc": 2, "boc": 4}
+
+
+class _Reading:
+    """One reading of one file: gathers what is wrong with it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.problems: list[str] = []
+
+    def section(self, kind: type[Section], content: Any, where: str) -> Section | None:
+        """A section's keys, each converted by itself so that each mistake is told."""
+        if not isinstance(content, dict):
+            self.problems.append(f"{where or 'the file'}: expected keys with values, was {content!r}")
+            return None
+        fields = {field.name: field for field in msgspec.structs.fields(kind)}
+        before = len(self.problems)
+        values = {}
+        for key, value in content.items():
+            place = f"{where}.{key}" if where else str(key)
+            if key not in fields:
+                self._unknown(place, str(key), list(fields))
+            else:
+                values[key] = self._value(fields[key].type, value, place)
+        missing = [name for name, field in fields.items() if field.required and name not in values]
+        self.problems += [f"{where}: the key {name!r} is missing" for name in missing]
+        return kind(**values) if len(self.problems) == before else None
+
+    def _unknown(self, place: str, key: str, known: list[str]) -> None:
+        near = difflib.get_close_matches(key, known, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(known)}"
+        self.problems.append(f"{place}: no such key; {hint}")
+
+    def _value(self, kind: Any, value: Any, place: str) -> Any:
+        section = _section_in(kind)
+        if section is not None and isinstance(value, dict):
+            return self.section(section, value, place)
+        item = _section_in_list(kind)
+        if item is not None and isinstance(value, list):
+            return [self.section(item, entry, f"{place}[{index}]") for index, entry in enumerate(value)]
+        try:
+            return msgspec.convert(_as_decimal(value) if _takes_decimal(kind) else value, kind)
+        except (msgspec.ValidationError, InvalidOperation) as error:
+            self.problems.append(f"{place}: {error}, was {value!r}")
+            return UNSET
+
+    def raise_problems(self) -> None:
+        """Raise UsageProblem with everything that was found."""
+        if self.problems:
+            listed = "".join(f"\n  {problem}" for problem in self.problems)
+            raise UsageProblem(f"scenario {self.path}:{listed}")
+
+
+def _members(kind: Any) -> tuple[Any, ...]:
+    return getattr(kind, "__args__", ())
+
+
+def _section_in(kind: Any) -> type[msgspec.Struct] | None:
+    found = [item for item in (kind, *_members(kind)) if isinstance(item, type) and issubclass(item, msgspec.Struct)]
+    return found[0] if found and not str(kind).startswith("list") else None
+
+
+def _section_in_list(kind: Any) -> type[msgspec.Struct] | None:
+    for item in (kind, *_members(kind)):
+        if getattr(item, "__origin__", None) is list:
+            return _section_in(item.__args__[0])
+    return None
+
+
+def _takes_decimal(kind: Any) -> bool:
+    return kind is Decimal or Decimal in _members(kind)
+
+
+def _as_decimal(value: Any) -> Any:
+    """A number of YAML as the decimal number that stands in the file."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return Decimal(repr(value)) if is_number else value
+
+
+def read_scenario(path: Path) -> Scenario:
+    """Read a scenario file. Raises UsageProblem that tells every mistake, with its key and what would be right."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageProblem(f"scenario {path}: cannot be read as YAML: {error}") from None
+    reading = _Reading(path)
+    file = reading.section(ScenarioFile, content if content is not None else {}, "")
+    symbols = reading_symbols(reading, file, content)
+    reading.raise_problems()
+    assert file is not None
+    return _check(reading, _scenario(file, symbols, path))
+
+
+def reading_symbols(reading: _Reading, file: ScenarioFile | None, content: Any) -> dict[str, SymbolSection]:
+    """The sections under ``symbols``, each named by a symbol of the catalogue."""
+    given = content.get("symbols") if isinstance(content, dict) else None
+    sections: dict[str, SymbolSection] = {}
+    for name, entry in (given if isinstance(given, dict) else {}).items():
+        if name not in catalogue():
+            reading.problems.append(f"symbols.{name}: no such symbol; there are {', '.join(catalogue())}")
+        elif (section := reading.section(SymbolSection, entry, f"symbols.{name}")) is not None:
+            sections[name] = section
+    return sections
+
+
+def _scenario(file: ScenarioFile, sections: Mapping[str, SymbolSection], path: Path) -> Scenario:
+    base = BUILT_IN[file.extends]()
+    changes: dict[str, Any] = {"name": path.stem}
+    for section in (file.account, file.server):
+        changes |= {} if isinstance(section, UnsetType) else section.given()
+    for name, numbers in _ACCOUNT_NUMBERS.items():
+        if name in changes:
+            changes[name] = numbers[changes[name]]
+    if "leverage_tiers" in changes:
+        changes["leverage_tiers"] = tuple((tier.equity, tier.leverage) for tier in changes["leverage_tiers"])
+    if "commission" in changes:
+        changes["commission"] = Commission(changes["commission"].policy, changes["commission"].per_lot)
+    given = file.given()
+    changes |= {name: given[name] for name in ("name", "seed") if name in given}
+    changes |= {name: tuple(given[name]) for name in ("faults", "outages") if name in given}
+    symbols = {
+        name: _symbol(symbol, sections[name], path) if name in sections else symbol
+        for name, symbol in base.symbols.items()
+    }
+    return replace(base, symbols=symbols, **changes)
+
+
+def _symbol(symbol: Symbol, section: SymbolSection, path: Path) -> Symbol:
+    changes = section.given()
+    for name, numbers in _NUMBERS.items():
+        if name in changes:
+            changes[name] = numbers[changes[name]]
+    if "filling" in changes:
+        changes["filling_mask"] = sum(_FILLING_BITS[word] for word in set(changes.pop("filling")))
+    if "sessions" in changes:
+        changes["sessions"] = _sessions(changes["sessions"], symbol.name)
+    if "replay" in changes:
+        changes["replay"] = path.parent / changes["replay"]
+    if "walk" in changes:
+        walk = symbol.walk or Walk(Decimal(1), 1.0)
+        changes["walk"] = replace(walk, **changes["walk"].given())
+        changes["cross"] = None
+    return replace(symbol, **changes)
+
+
+def _sessions(given: str | list[tuple[str, str]], name: str) -> Sessions:
+    if not isinstance(given, list):
+        return {"always": ALWAYS_OPEN, "forex": FOREX_SESSIONS, "never": Sessions(((0, 0),))}[given]
+    try:
+        return Sessions.of(given)
+    except ValueError as error:
+        raise UsageProblem(f"scenario: symbols.{name}.sessions: {error}") from None
+
+
+def _check(reading: _Reading, scenario: Scenario) -> Scenario:
+    """What is well-formed and yet cannot be."""
+    tell = reading.problems.append
+    for index, fault in enumerate(scenario.faults):
+        _check_fault(f"faults[{index}]", fault, tell)
+    _check_account(scenario, tell)
+    for name, symbol in scenario.symbols.items():
+        _check_symbol(f"symbols.{name}", symbol, tell)
+    reading.raise_problems()
+    return scenario
+
+
+def _check_fault(where: str, fault: Fault, tell: Callable[[str], None]) -> None:
+    if fault.call not in CALLS:
+        tell(f"{where}.call: no call {fault.call!r}; there are {', '.join(sorted(CALLS))}")
+    if not 0 <= fault.milliseconds[0] <= fault.milliseconds[1]:
+        tell(f"{where}.milliseconds: from 0 up, the smaller first, was {list(fault.milliseconds)}")
+    if fault.kind in ORDER_KINDS and fault.call not in ("order_send", "*"):
+        tell(f"{where}: {fault.kind} happens to order_send only")
+
+
+def _check_account(scenario: Scenario, tell: Callable[[str], None]) -> None:
+    if scenario.balance < 0:
+        tell(f"account.balance: must not be negative, was {scenario.balance}")
+    if scenario.leverage < 1 or any(leverage < 1 for _, leverage in scenario.leverage_tiers):
+        tell("account.leverage: must be 1 or more")
+    if scenario.login < 1:
+        tell(f"account.login: must be above 0, was {scenario.login}")
+    if not -12 <= scenario.standard_hours <= 14:
+        tell(f"server.standard_hours: must be from -12 to 14, was {scenario.standard_hours}")
+
+
+def _check_symbol(where: str, symbol: Symbol, tell: Callable[[str], None]) -> None:
+    if not 0 < symbol.volume_step <= symbol.volume_max or not 0 < symbol.volume_min <= symbol.volume_max:
+        tell(f"{where}: volume_step and volume_min must be above 0 and at most volume_max")
+    elif symbol.volume_min % symbol.volume_step:
+        tell(f"{where}: volume_min must be a multiple of volume_step")
+    if symbol.walk and not 0 < symbol.walk.spread_min <= symbol.walk.spread_max:
+        tell(f"{where}.walk: spread_min must be above 0 and at most spread_max")
+    if symbol.walk and (symbol.walk.interval_ms < 25 or symbol.walk.start <= 0 or symbol.walk.volatility < 0):
+        tell(f"{where}.walk: start above 0, volatility 0 or more, interval_ms 25 or more")
+    if symbol.execution == c.SYMBOL_TRADE_EXECUTION_MARKET and not symbol.filling_mask & 3:
+        tell(f"{where}.filling: market execution needs fok or ioc")
