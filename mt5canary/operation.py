@@ -117,6 +117,17 @@ class Operation:
         """Say what is known of the order, and on what level of evidence."""
         self.run.fill(level, **facts)
 
+    def trip(self, reason: str) -> None:
+        """Open the breaker and say so."""
+        self.breaker.trip(reason)
+        self.run.record("event", {"name": "breaker", "open": True, "reason": reason}, durable=True)
+        self.run.log("breaker", f"OPEN: {reason}", level="ERROR", books=("verify", "live"))
+
+    def break_off(self, reason: str) -> None:
+        """Answer a breach: open the breaker and flatten at once."""
+        self.trip(reason)
+        self.flatten(reason, "guardian")
+
     def record(self, kind: str, body: dict[str, Any] | msgspec.Struct, *, durable: bool = False) -> int:
         """Append to the chain; the first intent is noted, for from then on something may be out there."""
         if kind == "intent":
@@ -206,8 +217,7 @@ class Operation:
                 if intent.step != "UNKNOWN":
                     self.journal.step(intent.intent.uuid, "FLAT", by=result.by)
             return
-        self.breaker.trip(f"a flatten did not end flat: {result.describe()}")
-        self.run.log("breaker", "OPEN: a flatten did not end flat", level="ERROR", books=("verify", "live"))
+        self.trip(f"a flatten did not end flat: {result.describe()}")
 
     def keep(self) -> None:
         """Leave the position open, as planned; the journal knows it."""

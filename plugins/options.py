@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+from functools import partial, reduce
+from operator import getitem
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mt5canary import catalogue
 from mt5canary.errors import UsageProblem
+from mt5canary.evidence.books import Entry, line
 from mt5canary.evidence.run import Run
 from mt5canary.operation import Operation
 from mt5canary.plan import Resolved, load
@@ -112,6 +114,8 @@ def _begin(config: pytest.Config, mode: str, resolved: Resolved) -> None:
     )
     config.stash[RUN] = run
     direct_reports(config, run)
+    if config.getoption("verbose") >= 0:
+        run.listeners.append(partial(_show, config))
     working_log = WorkingLog(run.folder, Path.cwd())
     config.add_cleanup(working_log.leave_copy)
     operation = Operation(run, resolved, config.stash[CATALOGUE])
@@ -124,16 +128,21 @@ def _begin(config: pytest.Config, mode: str, resolved: Resolved) -> None:
     )
 
 
+def _show(config: pytest.Config, entry: Entry) -> None:
+    """Let a person follow what happens to the order while it happens; -q keeps the terminal to pytest's own lines."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if "live" in entry.books and reporter is not None:
+        reporter.ensure_newline()
+        reporter.write_line(line(entry).rstrip())
+
+
 def _settings(resolved: Resolved) -> dict[str, dict[str, object]]:
     """Each value in effect with where it came from, secrets masked."""
-
-    def value(field: str) -> object:
-        found: Any = resolved.masked()
-        for key in field.split("."):
-            found = found[key]
-        return found
-
-    return {field: {"value": value(field), "source": source} for field, source in resolved.sources.items()}
+    masked = resolved.masked()
+    return {
+        field: {"value": reduce(getitem, field.split("."), masked), "source": source}
+        for field, source in resolved.sources.items()
+    }
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 from mt5canary.evidence import chain
 from mt5canary.evidence.books import BOOKS, render
 from mt5canary.evidence.run import CHAIN_NAME, Run
-from mt5canary.measurement import Measurement, at_least, at_most, equal, unproven, within
+from mt5canary.measurement import Measurement, Outcome, at_least, at_most, by_rule, equal, unproven, within
 from mt5canary.wire.frames import FrameError, parse
 
 CLOCK_STEP_LIMIT_MS = 1_000
@@ -24,11 +24,16 @@ class EvidenceInspection:
     """One run's evidence as it stands on the disk."""
 
     def __init__(
-        self, run: Run, exchanges_made: Callable[[], int], fill_times: Callable[[], tuple[float, float, float] | None]
+        self,
+        run: Run,
+        exchanges_made: Callable[[], int],
+        fill_times: Callable[[], tuple[float, float, float] | None],
+        required_level: str,
     ) -> None:
         self._run = run
         self._exchanges_made = exchanges_made
         self._fill_times = fill_times
+        self._required_level = required_level
 
     @cached_property
     def _records(self) -> list[dict[str, Any]]:
@@ -60,7 +65,13 @@ class EvidenceInspection:
                 measurements.append(
                     at_least(f"kinds of replies that hold the {name} {number}", len(actions), 2, samples=len(answered))
                 )
+            measurements.append(self._level_reached())
         return measurements
+
+    def _level_reached(self) -> Measurement:
+        reached, required = self._run.evidence_level, self._required_level
+        outcome = Outcome.PASS if reached >= required else Outcome.UNPROVEN
+        return by_rule("evidence level of the fill", reached, outcome, f">= {required}")
 
     def times_agree(self) -> list[Measurement]:
         """E4: this host's clocks agree with each other, and the deal lies in its exchange."""

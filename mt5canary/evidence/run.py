@@ -12,6 +12,7 @@ import platform
 import secrets
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -54,6 +55,7 @@ class Run:
         self.folder.mkdir(parents=True)
         self.chain = Chain(self.folder / CHAIN_NAME)
         self._books = {book: (self.folder / name).open("a", encoding="utf-8") for book, name in BOOKS.items()}
+        self.listeners: list[Callable[[Entry], None]] = []
         self.results: dict[str, CriterionResult] = {}
         self.order: OrderFacts | None = None
         self.flat: bool | None = None
@@ -93,6 +95,8 @@ class Run:
         for book in books:
             self._books[book].write(line(entry))
             self._books[book].flush()
+        for listener in self.listeners:
+            listener(entry)
 
     def measurement(self, criterion: str, measurement: Measurement) -> None:
         """Record what a criterion measured."""

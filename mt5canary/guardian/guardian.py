@@ -34,10 +34,12 @@ class Guardian:
         magic: int,
         limits: Limits,
         breaker: Breaker,
-        flatten: Callable[[str], object],
+        on_breach: Callable[[str], object],
         baseline_file: Path,
         finding: Callable[[str, str], object],
         log: Callable[..., object],
+        *,
+        keep: bool,
     ) -> None:
         self._session = session
         self._flight = flight
@@ -46,7 +48,8 @@ class Guardian:
         self._magic = magic
         self._limits = limits
         self._breaker = breaker
-        self._flatten = flatten
+        self._on_breach = on_breach
+        self._keep = keep
         self._baseline_file = baseline_file
         self._finding = finding
         self._log = log
@@ -79,9 +82,9 @@ class Guardian:
         record = watch.run(plan.duration.total_seconds(), plan.every.total_seconds())
         if record.breach is not None:
             reason = f"guard {record.breach.guard}: {record.breach.text}"
-            self._breaker.trip(reason)
-            self._log("breaker", f"OPEN: {reason}", level="ERROR", books=("verify", "live"))
-            self._flatten(reason)
+            self._on_breach(reason)
+        elif self._keep:
+            self._session.lease(self._magic, 0)
         p99 = RoundTrips(milliseconds=tuple(record.latencies_ms)).at(0.99)
         shown = "unproven (n=0)" if p99 is None else f"{p99:.3f} ms (n={len(record.probes)})"
         self._log("guardian", f"watched {record.seconds:.1f} s, Latency P99 {shown}, from when each probe was due")

@@ -43,6 +43,9 @@ class RunView(Protocol):
     def fill(self, level: str, **facts: Any) -> None:
         """Say what is known of the order, and on what level of evidence."""
 
+    def trip(self, reason: str) -> None:
+        """Open the breaker."""
+
 
 class CanaryFlight:
     """One canary order with everything that is asked about it."""
@@ -89,7 +92,11 @@ class CanaryFlight:
         self._deals_before = frozenset(deal.ticket for deal in session.deals(**canary.window))
         self.quotes = [before.tick, session.tick(self._plan.symbol)]
         self.canary = canary
-        place(canary, session, self._journal, self._run.record)
+        try:
+            place(canary, session, self._journal, self._run.record)
+        except Unproven as unknown:
+            self._run.trip(str(unknown))
+            raise
         self._look_at_the_reply(canary)
         self.quotes.append(session.tick(self._plan.symbol))
         return proof.was_filled(canary, self._run.started_monotonic, self._plan.deadline.total_seconds())
