@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial, reduce
 from operator import getitem
 from pathlib import Path
@@ -131,7 +132,10 @@ def _begin(config: pytest.Config, mode: str, resolved: Resolved) -> None:
 def _show(config: pytest.Config, entry: Entry) -> None:
     """Let a person follow what happens to the order while it happens; -q keeps the terminal to pytest's own lines."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if "live" in entry.books and reporter is not None:
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    if "live" not in entry.books or reporter is None:
+        return
+    with capture.global_and_fixture_disabled() if capture is not None else nullcontext():
         reporter.ensure_newline()
         reporter.write_line(line(entry).rstrip())
 

@@ -78,7 +78,7 @@ def drift_inside_limits(watch: WatchRecord, limits: Limits) -> list[Measurement]
     every = limits.drift.every.total_seconds()
     late = [check.after_seconds - number * every for number, check in enumerate(checks, 1)]
     measurements = [
-        at_least("drift checks planned", planned, 1),
+        by_rule("drift checks planned", planned, Outcome.PASS if planned else Outcome.UNPROVEN, ">= 1 in the watch"),
         at_least("drift checks made", len(checks), planned, samples=len(checks)),
         at_most("latest drift check behind its time", max(late, default=None), LATEST_CHECK_SECONDS, "s", len(checks)),
         equal(
@@ -189,8 +189,12 @@ def nothing_changed(watch: WatchRecord, limits: Limits) -> list[Measurement]:
 
 
 def covered_its_time(watch: WatchRecord, limits: Limits) -> list[Measurement]:
-    """The watch lasted as long as planned, without a gap (G6)."""
+    """The watch lasted as long as planned, without a gap; one that did not shows nothing of the rest (G6)."""
+    allowed = limits.max_gap.total_seconds()
+    lasted = Outcome.PASS if watch.seconds >= watch.planned_seconds else Outcome.UNPROVEN
+    whole = Outcome.PASS if watch.largest_gap_seconds <= allowed else Outcome.UNPROVEN
+    probes = len(watch.probes)
     return [
-        at_least("time watched", watch.seconds, watch.planned_seconds, "s", len(watch.probes)),
-        at_most("largest gap", watch.largest_gap_seconds, limits.max_gap.total_seconds(), "s", len(watch.probes)),
+        by_rule("time watched", watch.seconds, lasted, f">= {watch.planned_seconds:g}", "s", probes),
+        by_rule("largest gap", watch.largest_gap_seconds, whole, f"<= {allowed:g}", "s", probes),
     ]

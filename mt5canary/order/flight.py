@@ -34,6 +34,10 @@ class RunView(Protocol):
     def started_monotonic(self) -> float:
         """When it began, on the monotonic clock, in seconds."""
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether the position was left open, as planned."""
+
     def record(self, kind: str, body: Any, *, durable: bool = False) -> int:
         """Append one record to the chain."""
 
@@ -194,7 +198,7 @@ class CanaryFlight:
     def is_closed_or_kept(self) -> list[Measurement]:
         """E1: the position is closed, shown by positions, orders and history; or kept, as planned."""
         canary = self._flown()
-        if self._plan.hold == "keep":
+        if self._run.is_kept:
             return [equal("positions kept by plan", len(self._snapshot().of_magic(self._plan.magic)), 1)]
         deals = self._closing_deals()
         active = [
