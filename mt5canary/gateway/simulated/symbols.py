@@ -29,6 +29,9 @@ class Walk:
     interval_ms: float = 130.0
 
 
+_LARGEST_POINTS = Decimal(10**15)
+
+
 @dataclass(frozen=True)
 class Symbol:
     """One symbol's contract and rules."""
@@ -87,8 +90,10 @@ class Symbol:
         return float(Decimal(points) * self.point)
 
     def points(self, price: float) -> Decimal:
-        """A price of the call surface in points; exact where it lies on the grid."""
-        return (Decimal(repr(price)) / self.point).quantize(Decimal("1e-6")).normalize()
+        """A price of the call surface in points; exact where it lies on the grid, cut off far beyond any market."""
+        exact = Decimal(repr(price)) / self.point
+        within = max(-_LARGEST_POINTS, min(_LARGEST_POINTS, exact))
+        return within.quantize(Decimal("1e-6")).normalize()
 
     def lots(self, steps: int) -> float:
         """A volume in steps as the float that the call surface shows."""
