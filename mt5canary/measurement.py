@@ -7,8 +7,11 @@ value that breaks its limit is ``FAIL``. Nothing here has a default that looks l
 from __future__ import annotations
 
 import math
+import operator
+from collections.abc import Callable
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct
 
@@ -64,38 +67,43 @@ def _measured(
 
 
 Number = int | float | Decimal | None
+Limit = int | float | Decimal
 
 
-def below(name: str, value: Number, limit: int | float | Decimal, unit: str = "", samples: int = 1) -> Measurement:
+def _holds(compare: Callable[[Any, Any], bool], value: Number, limit: Limit) -> bool:
+    """Compare as written: the float 0.1 is one tenth, also beside a Decimal; a missing value and NaN hold nothing."""
+    if value is None or math.isnan(value):
+        return False
+    return compare(_as_written(value), _as_written(limit))
+
+
+def _as_written(number: int | float | Decimal) -> int | Decimal:
+    return Decimal(repr(number)) if isinstance(number, float) else number
+
+
+def below(name: str, value: Number, limit: Limit, unit: str = "", samples: int = 1) -> Measurement:
     """The value must lie under the limit."""
-    return _measured(name, value, value is not None and value < limit, f"< {limit}", unit, samples)
+    return _measured(name, value, _holds(operator.lt, value, limit), f"< {limit}", unit, samples)
 
 
-def at_most(name: str, value: Number, limit: int | float | Decimal, unit: str = "", samples: int = 1) -> Measurement:
+def at_most(name: str, value: Number, limit: Limit, unit: str = "", samples: int = 1) -> Measurement:
     """The value must not pass the limit."""
-    return _measured(name, value, value is not None and value <= limit, f"<= {limit}", unit, samples)
+    return _measured(name, value, _holds(operator.le, value, limit), f"<= {limit}", unit, samples)
 
 
-def above(name: str, value: Number, limit: int | float | Decimal, unit: str = "", samples: int = 1) -> Measurement:
+def above(name: str, value: Number, limit: Limit, unit: str = "", samples: int = 1) -> Measurement:
     """The value must lie over the limit."""
-    return _measured(name, value, value is not None and value > limit, f"> {limit}", unit, samples)
+    return _measured(name, value, _holds(operator.gt, value, limit), f"> {limit}", unit, samples)
 
 
-def at_least(name: str, value: Number, limit: int | float | Decimal, unit: str = "", samples: int = 1) -> Measurement:
+def at_least(name: str, value: Number, limit: Limit, unit: str = "", samples: int = 1) -> Measurement:
     """The value must reach the limit."""
-    return _measured(name, value, value is not None and value >= limit, f">= {limit}", unit, samples)
+    return _measured(name, value, _holds(operator.ge, value, limit), f">= {limit}", unit, samples)
 
 
-def within(
-    name: str,
-    value: Number,
-    low: int | float | Decimal,
-    high: int | float | Decimal,
-    unit: str = "",
-    samples: int = 1,
-) -> Measurement:
+def within(name: str, value: Number, low: Limit, high: Limit, unit: str = "", samples: int = 1) -> Measurement:
     """The value must lie between two limits, both included."""
-    holds = value is not None and low <= value <= high
+    holds = _holds(operator.ge, value, low) and _holds(operator.le, value, high)
     return _measured(name, value, holds, f"in [{low}, {high}]", unit, samples)
 
 
