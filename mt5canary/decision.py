@@ -23,15 +23,22 @@ from mt5canary.plan import Decision
 from mt5canary.wire.frames import FrameError, parse
 
 _NUMBER = r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?"
-_REQUIRED: dict[str, type | tuple[type, ...]] = {
-    "timestamp": str,
-    "decision": str,
-    "confidence": (int, float),
-    "critical_errors": int,
-    "p99_latency_ms": (int, float),
-    "drift_events_24h": int,
+_Kind = tuple[type, ...]
+_TEXT: _Kind = (str,)
+_FIGURE: _Kind = (int, float)
+_COUNT: _Kind = (int,)
+_REQUIRED: dict[str, _Kind] = {
+    "timestamp": _TEXT,
+    "decision": _TEXT,
+    "confidence": _FIGURE,
+    "critical_errors": _COUNT,
+    "p99_latency_ms": _FIGURE,
+    "drift_events_24h": _COUNT,
 }
+_OPTIONAL = {"latency_samples": _COUNT, "drift_samples": _COUNT}
+_WANTED = {_TEXT: "a text", _FIGURE: "a number", _COUNT: "a whole number"}
 _LONGEST_RECORD = 1_048_576
+_LARGEST_FIGURE = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,7 @@ class AdmissionRecord:
 
     @property
     def confidence(self) -> float:
-        """How sure it says it was, from 0 to 1."""
+        """How sure it says it was; 1 is certain."""
         return float(self.members["confidence"])
 
     @property
@@ -96,12 +103,15 @@ def read(path: Path) -> AdmissionRecord:
 
 def _problems(members: dict[str, Any]) -> list[str]:
     problems = []
-    for name, kind in _REQUIRED.items():
+    for name, kind in (_REQUIRED | _OPTIONAL).items():
+        value: Any = members.get(name)
         if name not in members:
-            problems.append(f"{name} is missing")
-        elif not isinstance(members[name], kind) or isinstance(members[name], bool):
-            wanted = "a text" if kind is str else "a number"
-            problems.append(f"{name} is {members[name]!r}, must be {wanted}")
+            if name in _REQUIRED:
+                problems.append(f"{name} is missing")
+        elif not isinstance(value, kind) or isinstance(value, bool):
+            problems.append(f"{name} is {value!r}, must be {_WANTED[kind]}")
+        elif not isinstance(value, str) and not 0 <= value <= _LARGEST_FIGURE:
+            problems.append(f"{name} is {str(value)[:40]}, must be from 0 to {_LARGEST_FIGURE}")
     if not problems:
         try:
             if datetime.fromisoformat(members["timestamp"]).tzinfo is None:
