@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 from allure_commons.model2 import Label, Parameter, StatusDetails, TestResult
 from allure_commons.types import AttachmentType, LabelType
@@ -89,7 +90,7 @@ class AllureReport:
         if attachment["exchanges"]:
             self._logger.attach_data(
                 str(uuid4()),
-                json.dumps(attachment, indent=2),
+                msgspec.json.format(msgspec.json.encode(attachment), indent=2),
                 name=f"exchanges ({attachment['exchanges']})",
                 attachment_type=AttachmentType.JSON,
                 parent_uuid=test.uuid,

@@ -48,10 +48,10 @@ class Page:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_row(self, report: pytest.TestReport, cells: list[str]) -> None:
-        """Fill them; the phases that decide nothing show what the criterion came to."""
+        """Fill them: every phase of a test shows what its criterion came to in the end."""
         result = self._run.results.get(getattr(report, "criterion", ""))
-        outcome = getattr(report, "criterion_outcome", None) or (str(result.outcome) if result else None)
-        cells[1:1] = page.cells(outcome, f"{result.id} {result.title}" if result else "")
+        name = f"{result.id} {result.title}" if result else ""
+        cells[1:1] = page.cells(result.outcome if result else None, name)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_html(self, report: pytest.TestReport, data: list[str]) -> None:

@@ -46,6 +46,8 @@ def report_position(records: Iterable[dict[str, Any]], verdict: Verdict) -> Posi
         if verdict.flat is False
         else "NOT KNOWN TO BE FLAT: an order left, and nothing shows that its position is closed."
     )
+    if verdict.rehearsal:
+        summary += " In a rehearsal nothing real is at risk; against a broker, this would have to be done now."
     return PositionReport(True, summary, _known(asked, verdict), _to_do(opens))
 
 

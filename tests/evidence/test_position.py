@@ -67,3 +67,11 @@ def test_a_kept_position_is_as_planned(records, verdict, order) -> None:  # type
     records.exchange("OPEN", ORDER, {"status": "FILLED", "ticket": 7})
 
     assert not report_position(records.all, verdict(order=order, flat=False)).needs_a_person
+
+
+def test_a_rehearsal_says_that_nothing_real_is_at_risk(records, verdict) -> None:  # type: ignore[no-untyped-def]
+    """The steps are shown as an exercise where the terminal is simulated, and without that where it is not."""
+    records.exchange("OPEN", ORDER, None, failure="no reply within 15 s")
+
+    assert "nothing real is at risk" in report_position(records.all, verdict(rehearsal=True)).summary
+    assert "nothing real" not in report_position(records.all, verdict(rehearsal=False)).summary
