@@ -57,7 +57,7 @@ class Page:
     def pytest_html_results_table_html(self, report: pytest.TestReport, data: list[str]) -> None:
         """Begin the unfolded row with what was measured."""
         result = self._run.results.get(getattr(report, "criterion", ""))
-        if result is not None:
+        if result is not None and (report.when == "call" or not report.passed):
             data[:0] = page.details(result)
 
     @pytest.hookimpl(optionalhook=True)
