@@ -20,7 +20,7 @@ from mt5canary.errors import Finding, UsageProblem
 from mt5canary.evidence.run import Run
 from mt5canary.guardian.breaker import Breaker
 from mt5canary.link.connection import CurveKeys, Route
-from mt5canary.link.session import ReadSession, Signer, TradingSession
+from mt5canary.link.session import Exchange, ReadSession, Signer, TradingSession
 from mt5canary.measurement import Outcome
 from mt5canary.order import watchdog
 from mt5canary.order.flatten import Flattened, WayOut
@@ -28,6 +28,7 @@ from mt5canary.order.flight import CanaryFlight
 from mt5canary.order.journal import Journal
 from mt5canary.plan import Resolved
 from mt5canary.rehearsal import SimulatedGateway, state_folder
+from mt5canary.wire.requests import SIGNED_ACTIONS
 from mt5canary.wire.signature import SignatureError, read_secret
 
 GATEWAY_LOG = "gateway.log"
@@ -128,15 +129,18 @@ class Operation:
         self.trip(reason)
         self.flatten(reason, "guardian")
 
-    def record(self, kind: str, body: dict[str, Any] | msgspec.Struct, *, durable: bool = False) -> int:
+    def record(self, kind: str, body: dict[str, Any] | msgspec.Struct, *, durable: bool = False) -> None:
         """Append to the chain; the first intent is noted, for from then on something may be out there."""
         if kind == "intent":
             self.intent_is_out = True
-        return self.run.record(kind, body, durable=durable)
+        if isinstance(body, Exchange) and body.action not in SIGNED_ACTIONS:
+            self.run.chain.append_soon(kind, body)
+            return
+        self.run.record(kind, body, durable=durable)
 
     def read_session(self) -> ReadSession:
         """A session that can only ask."""
-        session = ReadSession(self.route, self.record)
+        session = ReadSession(self.route, self.record, self.run.chain.settle)
         self._sessions.append(session)
         return session
 
@@ -155,7 +159,7 @@ class Operation:
         signer = Signer(self.secret, account.server, account.login, clock_offset)
         self._arm(signer, clock_offset)
         self.run.log("launch", "LAUNCH_APPROVED: every criterion up to X5 passed in this run", books=("verify", "live"))
-        session = TradingSession(self.route, self.record, signer, self.breaker.require_closed)
+        session = TradingSession(self.route, self.record, signer, self.breaker.require_closed, self.run.chain.settle)
         self._sessions.append(session)
         return session
 

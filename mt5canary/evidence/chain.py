@@ -28,28 +28,53 @@ _PREFIX_LENGTH = len('{"prev":"') + 64
 
 
 class Chain:
-    """The writing end of a chain. Each record is handed to the kernel before ``append`` returns."""
+    """The writing end of a chain. A record is handed to the kernel before ``append`` returns."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
         self._lock = threading.Lock()
+        self._pending: list[tuple[str, msgspec.Struct, tuple[int, int]]] = []
         self.head = FIRST
         self.count = 0
 
     def append(self, kind: str, body: dict[str, Any] | msgspec.Struct, *, durable: bool = False) -> int:
         """Write one record and return its number; ``durable`` waits until it is on the disk."""
-        encoded = msgspec.json.encode(body)
+        stamps = (time.time_ns(), time.monotonic_ns())
         with self._lock:
-            sequence = self.count
-            stamp = f'"at":{time.time_ns()},"monotonic":{time.monotonic_ns()},"kind":"{kind}"'
-            separator = b"," if len(encoded) > 2 else b""
-            line = f'{{"prev":"{self.head}","seq":{sequence},{stamp}'.encode() + separator + encoded[1:] + b"\n"
-            self._write(line)
+            self._write_pending()
+            sequence = self._write_record(kind, body, stamps)
             if durable:
                 os.fsync(self._file)
-            self.head = hashlib.sha256(line).hexdigest()
-            self.count = sequence + 1
+        return sequence
+
+    def append_soon(self, kind: str, body: msgspec.Struct) -> None:
+        """Take one record with its times, to be written before any later one: at ``settle``, or with the next.
+
+        For reads alone: it lets the work of writing fall into the time that the next reply is waited for.
+        """
+        with self._lock:
+            self._pending.append((kind, body, (time.time_ns(), time.monotonic_ns())))
+
+    def settle(self) -> None:
+        """Write what ``append_soon`` took."""
+        if self._pending:
+            with self._lock:
+                self._write_pending()
+
+    def _write_pending(self) -> None:
+        while self._pending:
+            self._write_record(*self._pending.pop(0))
+
+    def _write_record(self, kind: str, body: dict[str, Any] | msgspec.Struct, stamps: tuple[int, int]) -> int:
+        encoded = msgspec.json.encode(body)
+        sequence = self.count
+        own = f'"at":{stamps[0]},"monotonic":{stamps[1]},"kind":"{kind}"'
+        separator = b"," if len(encoded) > 2 else b""
+        line = f'{{"prev":"{self.head}","seq":{sequence},{own}'.encode() + separator + encoded[1:] + b"\n"
+        self._write(line)
+        self.head = hashlib.sha256(line).hexdigest()
+        self.count = sequence + 1
         return sequence
 
     def _write(self, line: bytes) -> None:
@@ -60,6 +85,7 @@ class Chain:
     def close(self) -> None:
         """Bring everything to the disk and close the file; a second call does nothing."""
         if self._file >= 0:
+            self.settle()
             os.fsync(self._file)
             os.close(self._file)
             self._file = -1

@@ -37,6 +37,7 @@ class EvidenceInspection:
 
     @cached_property
     def _records(self) -> list[dict[str, Any]]:
+        self._run.chain.settle()
         return chain.read(self._run.folder / CHAIN_NAME)
 
     @cached_property
@@ -110,6 +111,7 @@ class EvidenceInspection:
     def chain_is_whole(self) -> list[Measurement]:
         """E5: seal the chain, read it back, and compare every document and log written so far."""
         run = self._run
+        run.chain.settle()
         count, head = run.chain.count, run.chain.head
         run.record("seal", {"count": count, "head": head}, durable=True)
         stored = list(chain.lines(run.folder / CHAIN_NAME))

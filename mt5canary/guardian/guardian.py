@@ -51,6 +51,7 @@ class Guardian:
         self._on_breach = on_breach
         self._keep = keep
         self._baseline_file = baseline_file
+        self._no_baseline = ""
         self._finding = finding
         self._log = log
 
@@ -61,7 +62,7 @@ class Guardian:
             load_numbers()  # now, because importing them in the watch would hold up its probes
             return baseline
         except (Finding, Unproven) as error:
-            self._finding("G3", str(error))
+            self._no_baseline = str(error)
             return None
 
     @cached_property
@@ -117,6 +118,8 @@ class Guardian:
 
     def drift_is_inside_limits(self) -> list[Measurement]:
         """G3: the drift checks ran on time, on enough data, within limits."""
+        if self._baseline is None:
+            return [unproven("PSI", self._no_baseline)]
         for text in judgement.drift_findings(self.watched, self._limits):
             self._finding("G3", text)
         return judgement.drift_inside_limits(self.watched, self._limits)
@@ -126,7 +129,7 @@ class Guardian:
         with tempfile.TemporaryDirectory(prefix="mt5canary-self-test-") as scratch:
             latched = judgement.breaker_latches(Path(scratch), Breaker.require_closed)
         if self._baseline is None:
-            drift_trips = [unproven("PSI trips on seeded input", "a drift baseline that can be read")]
+            drift_trips = [unproven("PSI trips on seeded input", self._no_baseline)]
         else:
             drift_trips = judgement.drift_trips(self._baseline, self._limits)
         return [

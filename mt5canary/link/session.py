@@ -99,12 +99,16 @@ class Signer:
 
 
 class ReadSession:
-    """A session that can only ask."""
+    """A session that can only ask.
+
+    ``while_waiting`` is called after each request has left and before its reply is waited for.
+    """
 
     actions: ClassVar[frozenset[str]] = frozenset(REQUESTS) - SIGNED_ACTIONS
 
-    def __init__(self, route: Route, record: Recorder) -> None:
+    def __init__(self, route: Route, record: Recorder, while_waiting: Callable[[], object] | None = None) -> None:
         self.route = route
+        self._while_waiting = while_waiting
         self._record = record
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._connection: Connection | None = None
@@ -167,6 +171,8 @@ class ReadSession:
         sent_wall, sent = time.time_ns(), time.monotonic_ns()
         try:
             self._connection.send(frame)
+            if self._while_waiting is not None:
+                self._while_waiting()
             reply = self._connection.receive(limit)
             received = time.monotonic_ns()
             if reply is None:
@@ -280,8 +286,10 @@ class ClosingSession(ReadSession):
 
     actions: ClassVar[frozenset[str]] = ReadSession.actions | {"CLOSE", "CLOSE_ALL", "HALT", "LEASE"}
 
-    def __init__(self, route: Route, record: Recorder, signer: Signer) -> None:
-        super().__init__(route, record)
+    def __init__(
+        self, route: Route, record: Recorder, signer: Signer, while_waiting: Callable[[], object] | None = None
+    ) -> None:
+        super().__init__(route, record, while_waiting)
         self.signer = signer
 
     def _signed(self, request: Request) -> Request:
@@ -320,8 +328,15 @@ class TradingSession(ClosingSession):
 
     actions: ClassVar[frozenset[str]] = frozenset(REQUESTS)
 
-    def __init__(self, route: Route, record: Recorder, signer: Signer, permit: Callable[[], None]) -> None:
-        super().__init__(route, record, signer)
+    def __init__(
+        self,
+        route: Route,
+        record: Recorder,
+        signer: Signer,
+        permit: Callable[[], None],
+        while_waiting: Callable[[], object] | None = None,
+    ) -> None:
+        super().__init__(route, record, signer, while_waiting)
         self._permit = permit
 
     def resume(self, reason: str) -> replies.HaltReply:

@@ -38,7 +38,7 @@ class RunView(Protocol):
     def is_kept(self) -> bool:
         """Whether the position was left open, as planned."""
 
-    def record(self, kind: str, body: Any, *, durable: bool = False) -> int:
+    def record(self, kind: str, body: Any, *, durable: bool = False) -> None:
         """Append one record to the chain."""
 
     def log(self, source: str, text: str, *, level: str = "INFO", books: tuple[str, ...] = ("verify",)) -> None:

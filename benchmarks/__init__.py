@@ -1,0 +1,1 @@
+"""Figures as ratios of medians from alternating runs in one session; see ``python -m benchmarks``."""
