@@ -110,7 +110,7 @@ def _problems(members: dict[str, Any]) -> list[str]:
                 problems.append(f"{name} is missing")
         elif not isinstance(value, kind) or isinstance(value, bool):
             problems.append(f"{name} is {value!r}, must be {_WANTED[kind]}")
-        elif not isinstance(value, str) and not 0 <= value <= _LARGEST_FIGURE:
+        elif kind is not _TEXT and not 0 <= members[name] <= _LARGEST_FIGURE:
             problems.append(f"{name} is {str(value)[:40]}, must be from 0 to {_LARGEST_FIGURE}")
     if not problems:
         try:
