@@ -235,6 +235,11 @@ class Operation:
         """Whether no criterion of this run has failed to pass yet."""
         return all(result.outcome is Outcome.PASS for result in self.run.results.values())
 
+    def stand_down(self) -> None:
+        """Nothing is asked of the gateway any more: let the run's own one end while the reports are written."""
+        if self.gateway is not None and not self.needs_flatten:
+            self.gateway.stand_down()
+
     def finish(self) -> None:
         """Stand the watchdog down unless something may be open, close all sessions and the run's own gateway."""
         if self._watchdog is not None and not self.needs_flatten:

@@ -17,6 +17,7 @@ from pathlib import Path
 from mt5canary.errors import Finding
 
 START_SECONDS = 15.0
+STOP_SECONDS = 5.0
 READY = "listening on "
 
 
@@ -79,17 +80,21 @@ class SimulatedGateway:
         said = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
         raise Finding(f"the simulated gateway did not start; its log's last line: {''.join(said) or '(empty)'}")
 
+    def stand_down(self) -> None:
+        """Ask the process to end, without waiting for it."""
+        if self._process.poll() is None:
+            self._process.terminate()
+
     def stop(self) -> None:
         """End the process and forget its state; a second call does nothing."""
         assert self._process.stdin is not None
         self._process.stdin.close()
-        if self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(timeout=5)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        self.stand_down()
+        try:
+            self._process.wait(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
         self._state.cleanup()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 from contextlib import nullcontext
 from functools import partial, reduce
 from operator import getitem
@@ -71,6 +72,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(problem)) from None
     config.stash[RESOLVED] = resolved
     _begin(config, mode, resolved)
+    gc.freeze()  # what is loaded by now stays to the end: no collection need look at it again
 
 
 def _refuse_repetition(config: pytest.Config, mode: str) -> None:

@@ -129,6 +129,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             session.config.add_cleanup(partial(_restore, number, before))
     if operation.needs_flatten:
         operation.flatten("the run ended", "pytest_sessionfinish")
+    operation.stand_down()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -177,6 +177,13 @@ def environment() -> dict[str, str]:
         "system": f"{platform.system()} {platform.release()}",
         "host": platform.node(),
         "process": str(os.getpid()),
-        "command": " ".join(Path(word).name if number == 0 else word for number, word in enumerate(sys.argv)),
+        "command": " ".join([Path(sys.argv[0]).name, *map(without_value, sys.argv[1:])]),
         **{name: version(name) for name in DISTRIBUTIONS},
     }
+
+
+def without_value(word: str) -> str:
+    """A word of the command line, with what is assigned to anything that may be a secret masked."""
+    name, separator, _ = word.partition("=")
+    secret = separator and any(part in name.lower() for part in ("secret", "password", "key"))
+    return f"{name}=****" if secret else word

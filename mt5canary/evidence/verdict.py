@@ -66,7 +66,10 @@ def outcome_of(measurements: list[Measurement]) -> tuple[Outcome, str]:
         return outcome, "no measurement was recorded, so nothing was proven"
     deciding = [describe(measurement) for measurement in measurements if measurement.outcome is outcome]
     if outcome is Outcome.PASS:
-        return outcome, f"{len(deciding)} measurements within their limits"
+        count = (
+            "one measurement within its limit" if len(deciding) == 1 else f"{len(deciding)} measurements within limits"
+        )
+        return outcome, count
     return outcome, "; ".join(deciding)
 
 
