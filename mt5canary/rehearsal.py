@@ -17,7 +17,6 @@ from pathlib import Path
 from mt5canary.errors import Finding
 
 START_SECONDS = 15.0
-STOP_SECONDS = 5.0
 READY = "listening on "
 
 
@@ -86,15 +85,11 @@ class SimulatedGateway:
             self._process.terminate()
 
     def stop(self) -> None:
-        """End the process and forget its state; a second call does nothing."""
+        """End the process, hard if it has not ended yet, for its state goes with it; a second call does nothing."""
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self.stand_down()
-        try:
-            self._process.wait(timeout=STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process.kill()
+        self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
         self._state.cleanup()
