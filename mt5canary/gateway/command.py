@@ -13,6 +13,8 @@ from types import FrameType
 import zmq
 
 from mt5canary.errors import UsageProblem
+from mt5canary.gateway import words
+from mt5canary.gateway.admission import Admission, ServerKeys, read_keys
 from mt5canary.gateway.caps import Caps, read_caps
 from mt5canary.gateway.gateway import Gateway
 from mt5canary.gateway.journal import Journal
@@ -45,17 +47,19 @@ def run(arguments: argparse.Namespace) -> int:
     secret = _secret(arguments.risk_secret_file)
     _check_address(arguments.bind, secret)
     caps = read_caps(arguments.caps) if arguments.caps else Caps()
+    keys = _curve_keys(arguments.curve_key, arguments.curve_allow)
     state = _state(arguments.state)
     terminal = attach(arguments.terminal, arguments.scenario, state)
     journal = Journal(state / "gateway.sqlite")
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     try:
-        socket = _bind(context, arguments.bind)
+        admission = Admission(context, keys) if keys else None
+        socket = _bind(context, arguments.bind, admission)
         stopping = _stop_on_signals()
         if arguments.stop_with_input:
             threading.Thread(target=_stop_at_end_of_input, args=(stopping,), daemon=True).start()
-        _announce(arguments, terminal, socket, secret)
-        Server(context, socket, Gateway(terminal, journal, secret, caps)).serve(stopping.is_set)
+        _announce(terminal, socket, signed=secret is not None, curve=keys is not None)
+        Server(context, socket, Gateway(terminal, journal, secret, caps), admission).serve(stopping.is_set)
     finally:
         context.destroy(linger=0)
         journal.close()
@@ -103,12 +107,22 @@ def attach(kind: str, scenario: str, state: Path) -> AttachedTerminal:
         from mt5canary.gateway.simulated.attach import attach_simulated
 
         return attach_simulated(scenario, state)
-    raise UsageProblem("--terminal metatrader5: the MetaTrader5 package runs on Windows only")
+    from mt5canary.gateway.metatrader5 import attach_metatrader5
+
+    return attach_metatrader5()
 
 
-def _bind(context: zmq.Context[zmq.Socket[bytes]], url: str) -> zmq.Socket[bytes]:
+def _curve_keys(key_file: Path | None, allow: Path | None) -> ServerKeys | None:
+    if key_file is None and allow is None:
+        return None
+    if key_file is None or allow is None:
+        raise UsageProblem("--curve-key and --curve-allow go together: the server's key, and who may connect")
+    return read_keys(key_file, allow)
+
+
+def _bind(context: zmq.Context[zmq.Socket[bytes]], url: str, admission: Admission | None) -> zmq.Socket[bytes]:
     try:
-        return bind(context, url)
+        return bind(context, url, admission)
     except zmq.ZMQError as error:
         raise UsageProblem(f"--bind {url}: {error}") from None
 
@@ -132,22 +146,19 @@ def _stop_at_end_of_input(stopping: threading.Event) -> None:
     stopping.set()
 
 
-def _announce(
-    arguments: argparse.Namespace, terminal: AttachedTerminal, socket: zmq.Socket[bytes], secret: bytes | None
-) -> None:
+def _announce(terminal: AttachedTerminal, socket: zmq.Socket[bytes], signed: bool, curve: bool) -> None:
     endpoint = socket.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()  # type: ignore[union-attr]
     account = terminal.interface.account_info()
     described = f"{account.login} at {account.server}" if account else "not logged in"
-    modes = {0: "demo", 1: "contest", 2: "real"}
     lines = [
         f"listening on {endpoint}",
         f"terminal: {terminal.kind}",
         f"account: {described}",
-        f"mode: {modes.get(account.trade_mode, 'unknown') if account else 'unknown'}",
-        "CURVE: off",
+        f"mode: {words.word(words.TRADE_MODES, account.trade_mode) if account else 'unknown'}",
+        f"CURVE: {'on' if curve else 'off'}",
     ]
-    if secret is None:
+    if not signed:
         lines.append("warning: no risk secret: risk signatures are not verified")
-    if not is_loopback(endpoint.partition("://")[2].rpartition(":")[0]):
+    if not curve and not is_loopback(endpoint.partition("://")[2].rpartition(":")[0]):
         lines.append("warning: not a loopback address and CURVE is off: requests and replies travel in the clear")
     print("\n".join(lines), flush=True)

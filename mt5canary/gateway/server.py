@@ -14,6 +14,7 @@ from typing import NamedTuple
 import zmq
 
 from mt5canary.gateway import log
+from mt5canary.gateway.admission import Admission
 from mt5canary.gateway.gateway import Answer, Gateway, Task
 from mt5canary.gateway.refusals import Refusal
 from mt5canary.gateway.terminal import TerminalSilent
@@ -28,11 +29,13 @@ LEASE_RETRY_SECONDS = 1.0
 FAREWELL_SECONDS = 10.0
 
 
-def bind(context: zmq.Context[zmq.Socket[bytes]], url: str) -> zmq.Socket[bytes]:
+def bind(context: zmq.Context[zmq.Socket[bytes]], url: str, admission: Admission | None = None) -> zmq.Socket[bytes]:
     """Open the gateway's socket. A URL whose port is ``*`` gets a free one."""
     socket = context.socket(zmq.ROUTER)
     socket.setsockopt(zmq.LINGER, 0)
     socket.setsockopt(zmq.MAXMSGSIZE, REPLY_LIMIT)
+    if admission is not None:
+        admission.guard(socket)
     socket.bind(url)
     return socket
 
@@ -48,8 +51,15 @@ class _Waiting(NamedTuple):
 class Server:
     """One socket, one gateway, one worker."""
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], socket: zmq.Socket[bytes], gateway: Gateway) -> None:
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        socket: zmq.Socket[bytes],
+        gateway: Gateway,
+        admission: Admission | None = None,
+    ) -> None:
         self._socket = socket
+        self._admission = admission
         self._gateway = gateway
         self._worker = Worker(context, self._look_after)
         self._waiting: dict[Job, _Waiting] = {}
@@ -65,12 +75,16 @@ class Server:
         poller = zmq.Poller()
         poller.register(self._socket, zmq.POLLIN)
         poller.register(self._worker.signals, zmq.POLLIN)
+        if self._admission is not None:
+            poller.register(self._admission.socket, zmq.POLLIN)
         while not stopping():
             self._pass(dict(poller.poll(PASS_MILLISECONDS)))
         self._worker.stop(FAREWELL_SECONDS)
         self._deliver()
 
     def _pass(self, events: dict[zmq.Socket[bytes], int]) -> None:
+        if self._admission is not None and self._admission.socket in events and (key := self._admission.answer()):
+            log.event("not admitted", client_key=key)
         if self._socket in events:
             self._receive()
         if self._worker.signals in events:

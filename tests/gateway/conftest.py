@@ -7,6 +7,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -97,8 +98,7 @@ def start_gateway(tmp_path: Path) -> Iterator[Callable[..., GatewayProcess]]:
 
     def start(*options: str, secret: bytes | None = secrets.token_hex(32).encode(),
               program: tuple[str, ...] = ("-m", "mt5canary.cli")) -> GatewayProcess:  # fmt: skip
-        folder = tmp_path / f"gateway-{len(started)}"
-        folder.mkdir()
+        folder = Path(tempfile.mkdtemp(prefix="gateway-", dir=tmp_path))
         started.append(GatewayProcess(folder, *options, secret=secret, program=program))
         return started[-1]
 

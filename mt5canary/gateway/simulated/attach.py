@@ -12,19 +12,19 @@ from mt5canary.gateway.simulated.scenario import BUILT_IN, Scenario
 from mt5canary.gateway.terminal import AttachedTerminal
 
 
-def attach_simulated(scenario_name: str, state: Path) -> AttachedTerminal:
-    """Start the terminal of a scenario; its account lives in the state folder. Raises UsageProblem."""
+def start_simulated(scenario_name: str, state: Path) -> tuple[SimulatedTerminal, Broker]:
+    """Start the terminal of a scenario, to be attached to; its account lives in the folder. Raises UsageProblem."""
     scenario = _scenario(scenario_name)
     broker = Broker(scenario, state, ServerClock(scenario.daylight, scenario.standard_hours))
-    terminal = SimulatedTerminal(broker)
+    return SimulatedTerminal(broker), broker
+
+
+def attach_simulated(scenario_name: str, state: Path) -> AttachedTerminal:
+    """Start the terminal of a scenario and attach to it. Raises UsageProblem."""
+    terminal, broker = start_simulated(scenario_name, state)
     terminal.initialize()
-    return AttachedTerminal(
-        "simulated",
-        terminal,
-        settle_seconds=scenario.lag.longest / 1000,
-        reconnect=terminal.initialize,
-        close=broker.close,
-    )
+    settle_seconds = broker.scenario.lag.longest / 1000
+    return AttachedTerminal("simulated", terminal, settle_seconds, terminal.initialize, broker.close)
 
 
 def _scenario(name: str) -> Scenario:
