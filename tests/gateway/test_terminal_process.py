@@ -49,7 +49,7 @@ def test_canary_through_the_process(start_remote: Any, connect: Any) -> None:
 
 def test_loop_answers_while_an_order_hangs(start_remote: Any, connect: Any) -> None:
     """With order_send hanging, PING, HELLO and HALT are answered at once; the order's outcome stays unknown."""
-    gateway = start_remote("faults: [{kind: stall, nth: 1, seconds: 6}]")
+    gateway = start_remote("faults: [{kind: stall, nth: 1, seconds: 9}]")
     client, other = connect(gateway), connect(gateway)
     message = client.message("OPEN", symbol="EURUSD", type="BUY", volume=0.001, magic=1196, comment="slow")
     client.socket.send_json(message)
