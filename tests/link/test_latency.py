@@ -1,0 +1,70 @@
+"""The first latency figure."""
+
+from __future__ import annotations
+
+import pytest
+
+from mt5canary.link.connection import RoundTripEstimate
+from mt5canary.link.latency import RoundTrips, look, plausible, within_limit
+from mt5canary.link.session import ReadSession, Route
+from mt5canary.measurement import Outcome, describe, worst
+from tests.link.between import Between, pong
+
+
+def outcome(trips: RoundTrips, limit_ms: float = 100.0) -> Outcome:
+    return worst([one.outcome for one in within_limit(trips, limit_ms, 0.95, "round trip")])
+
+
+@pytest.mark.parametrize(
+    ("fast", "slow", "expected"),
+    [
+        (299, 0, Outcome.PASS),
+        (298, 0, Outcome.UNPROVEN),
+        (298, 1, Outcome.UNPROVEN),
+        (472, 1, Outcome.PASS),
+        (0, 0, Outcome.UNPROVEN),
+        (0, 300, Outcome.FAIL),
+        (90, 10, Outcome.FAIL),
+    ],
+)
+def test_claim_rests_on_the_number_of_samples(fast: int, slow: int, expected: Outcome) -> None:
+    """P99 is claimed, refuted or open by what so many round trips can show; the limit itself counts as over it."""
+    trips = RoundTrips(milliseconds=(0.5,) * fast + (100.0,) * slow)
+    assert outcome(trips) is expected
+
+
+def test_no_samples_are_never_zero() -> None:
+    """The figure of the first canary, P99 = 0.0 ms of nothing, cannot be written."""
+    nothing = RoundTrips(milliseconds=())
+    assert nothing.at(0.99) is None
+    for one in [*within_limit(nothing, 100, 0.95, "round trip"), *plausible(nothing, None)]:
+        assert one.outcome is Outcome.UNPROVEN
+        assert "unproven (n=0)" in describe(one)
+
+
+@pytest.mark.parametrize(
+    ("trips", "kernel_us", "expected"),
+    [
+        ((0.2, 0.3, 0.25), 100, Outcome.PASS),
+        ((0.2, 0.3, 0.25), None, Outcome.PASS),
+        ((0.0, 0.3, 0.25), 100, Outcome.FAIL),
+        ((0.2, 0.2, 0.2), 100, Outcome.FAIL),
+        ((0.05, 0.3, 0.25), 100, Outcome.FAIL),
+    ],
+)
+def test_round_trips_of_a_living_peer(trips: tuple[float, ...], kernel_us: int | None, expected: Outcome) -> None:
+    """None is zero, they differ, and none is faster than the kernel's own minimum."""
+    kernel = None if kernel_us is None else RoundTripEstimate(rtt_us=200, minimum_rtt_us=kernel_us, retransmissions=0)
+    assert worst([one.outcome for one in plausible(RoundTrips(milliseconds=trips), kernel)]) is expected
+
+
+def test_look_stops_when_it_has_decided() -> None:
+    """Against a fast gateway the smallest number of round trips that decides is made, and no more."""
+    with (
+        Between(lambda request, pass_on: pong(request)) as gateway,
+        ReadSession(Route(url=gateway.url), lambda kind, body: None) as session,
+    ):
+        trips = look(session, 1_000.0, 0.95)
+    assert trips.count == 299
+    assert len(gateway.received) == 299
+    assert outcome(trips, 1_000.0) is Outcome.PASS
