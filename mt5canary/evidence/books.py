@@ -32,7 +32,9 @@ class Entry(Struct, frozen=True, kw_only=True):
 
 def line(entry: Entry) -> str:
     """An entry as its line; a text never breaks it."""
-    text = "".join(character if character.isprintable() else " " for character in entry.text)
+    text = entry.text
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() else " " for character in text)
     return f"{utc(entry.at_wall)} {entry.level:<7} [{entry.source}] {text}\n"
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import os
 import threading
 import time
@@ -110,9 +109,20 @@ def lines(path: Path) -> Iterator[bytes]:
             yield line
 
 
+def parse(line: bytes) -> dict[str, Any]:
+    """One record from its line; raises BrokenChain where the line is no JSON object."""
+    try:
+        record = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BrokenChain(f"a record cannot be parsed: {error}") from None
+    if not isinstance(record, dict):
+        raise BrokenChain("a record is no JSON object")
+    return record
+
+
 def read(path: Path) -> list[dict[str, Any]]:
     """The chain's records, checked and parsed."""
-    return [json.loads(line) for line in lines(path)]
+    return [parse(line) for line in lines(path)]
 
 
 def head(path: Path) -> tuple[int, str]:

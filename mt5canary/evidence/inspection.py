@@ -115,7 +115,7 @@ class EvidenceInspection:
         count, head = run.chain.count, run.chain.head
         run.record("seal", {"count": count, "head": head}, durable=True)
         stored = list(chain.lines(run.folder / CHAIN_NAME))
-        records = chain.read(run.folder / CHAIN_NAME)
+        records = [chain.parse(line) for line in stored]
         seal = records[-1]
         documents = [record for record in records if record["kind"] == "document"]
         measurements = [

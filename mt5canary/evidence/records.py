@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from mt5canary.evidence.chain import BrokenChain, lines
+from mt5canary.evidence.chain import BrokenChain, lines, parse
 
 
 def readable(path: Path) -> list[dict[str, Any]]:
     """The chain's records up to the first that does not hold; criterion E5 is where a break fails the run."""
     records: list[dict[str, Any]] = []
     with contextlib.suppress(BrokenChain):
-        records.extend(json.loads(line) for line in lines(path))
+        records.extend(parse(line) for line in lines(path))
     return records
 
 

@@ -19,11 +19,13 @@ def visible(text: object, longest: int = LONGEST) -> str:
     """A text on one line, with what cannot be seen written as an escape and an overlong rest named by its length."""
     whole = str(text)
     shown = whole[:longest]
-    line = "".join(character if character.isprintable() else _escape(character) for character in shown)
+    line = shown if shown.isprintable() else "".join(map(_escape, shown))
     return line if len(whole) <= longest else f"{line}… ({len(whole)} characters)"
 
 
 def _escape(character: str) -> str:
+    if character.isprintable():
+        return character
     return " " if character in "\n\r\t" else character.encode("unicode_escape").decode("ascii")
 
 
