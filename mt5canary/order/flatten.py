@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from mt5canary.errors import Finding
 from mt5canary.link.connection import Route
-from mt5canary.link.session import ClosingSession, Recorder, Signer
+from mt5canary.link.session import ClosingSession, Recorder, Refused, Signer, Unreadable
 from mt5canary.wire.replies import Position
 
 ATTEMPTS = 5
@@ -89,21 +89,28 @@ class WayOut:
 
 
 def _close_everything(session: ClosingSession, magic: int, reason: str, result: Flattened) -> None:
-    hello = session.hello()
-    capable = "CLOSE_ALL" in hello.capabilities
+    capable = _knows_close_all(session, result)
     for attempt in range(ATTEMPTS):
         mine = _of_magic(session, magic)
         if not mine:
             break
         if attempt:
             time.sleep(PAUSE_SECONDS)
-        if capable:
+        if capable and attempt % 2 == 0:  # what CLOSE_ALL left is tried one by one
             _try(result, partial(_close_by_magic, session, magic, reason, result))
         else:
             for position in mine:
                 _try(result, partial(_close_by_ticket, session, position.ticket, result))
     result.left = [position.ticket for position in _of_magic(session, magic)]
     result.flat = not result.left
+
+
+def _knows_close_all(session: ClosingSession, result: Flattened) -> bool:
+    try:
+        return "CLOSE_ALL" in session.hello().capabilities
+    except (Refused, Unreadable) as finding:  # a gateway that cannot say who it is may still close
+        result.problems.append(str(finding))
+        return True
 
 
 def _of_magic(session: ClosingSession, magic: int) -> list[Position]:
