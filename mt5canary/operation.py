@@ -207,7 +207,7 @@ class Operation:
         self.flattened.append(result)
         self._flatten_exchanges += result.round_trips
         self.run.flat = result.flat
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, Finding):  # what happened is in the result, whatever the disk says
             self._note(result)
         return result
 

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from mt5canary.errors import Finding
@@ -93,15 +94,20 @@ class Journal:
         return found
 
     def open_intents(self) -> list[OpenIntent]:
-        """Intents whose last step is not final."""
-        intents: dict[str, Intent] = {}
-        last: dict[str, tuple[str, dict[str, Any]]] = {}
-        for entry in self.entries():
-            if entry["step"] == "INTENT":
-                intents[entry["uuid"]] = Intent(**entry["intent"])
-            last[entry["uuid"]] = (entry["step"], entry.get("facts", {}))
-        return [
-            OpenIntent(intent=intent, step=last[uuid][0], facts=last[uuid][1])
-            for uuid, intent in intents.items()
-            if last[uuid][0] not in FINAL_STEPS
-        ]
+        """Intents whose last step is not final; raises Finding where a whole line is none of the journal's."""
+        try:
+            return _open(self.entries())
+        except (KeyError, TypeError, msgspec.ValidationError) as error:
+            raise Finding(
+                f"the intent journal {self.path} holds a line that is none of its own ({error}); an order may hide "
+                "behind it, so no order may be sent until a person has looked"
+            ) from None
+
+
+def _open(entries: list[dict[str, Any]]) -> list[OpenIntent]:
+    intents: dict[str, OpenIntent] = {}
+    for entry in entries:
+        uuid, step, facts = entry["uuid"], entry["step"], entry.get("facts", {})
+        intent = msgspec.convert(entry["intent"], Intent) if step == "INTENT" else intents[uuid].intent
+        intents[uuid] = OpenIntent(intent=intent, step=step, facts=facts)
+    return [intent for intent in intents.values() if intent.step not in FINAL_STEPS]
