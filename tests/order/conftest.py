@@ -1,0 +1,56 @@
+"""A simulated gateway with a liar in front of it, and sessions that trade there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mt5canary.link.clock import ServerZone
+from mt5canary.link.session import OrderFields, Route, Signer, TradingSession
+from mt5canary.order.canary import Canary, prepare, take_snapshot
+from mt5canary.order.flatten import WayOut
+from mt5canary.order.journal import Journal
+from mt5canary.rehearsal import SimulatedGateway
+from tests.link.between import Between
+
+MAGIC = 1196
+
+
+@pytest.fixture
+def between(simulated: SimulatedGateway) -> Iterator[Between]:
+    """A gateway that passes everything on until its rule is changed."""
+    with Between(upstream=simulated.url) as made:
+        yield made
+
+
+@pytest.fixture
+def signer(simulated: SimulatedGateway) -> Signer:
+    return Signer(simulated.secret, "JustMarkets-Demo2", 1100212251)
+
+
+@pytest.fixture
+def trading(between: Between, signer: Signer) -> Iterator[TradingSession]:
+    """A trading session with the liar."""
+    with TradingSession(Route(url=between.url), lambda kind, body: None, signer, lambda: None) as session:
+        session.hello()
+        yield session
+
+
+@pytest.fixture
+def way_out(between: Between, signer: Signer) -> WayOut:
+    return WayOut(Route(url=between.url), signer, MAGIC, lambda kind, body: None)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(tmp_path / "state")
+
+
+@pytest.fixture
+def canary(trading: TradingSession) -> Canary:
+    """An order that is ready to go."""
+    before = take_snapshot(trading, "EURUSD")
+    order = OrderFields(symbol="EURUSD", type="BUY", volume=0.001, deviation=20, magic=MAGIC)
+    return prepare(order, "a-run", before, ServerZone(offset_seconds=7200, residual_ms=0.0))

@@ -1,0 +1,234 @@
+"""The way out, against a gateway with a liar before it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mt5canary.link import session as sessions
+from mt5canary.link.session import OrderFields, Route, TradingSession, new_uuid
+from mt5canary.order import flatten as flattening
+from mt5canary.order.flatten import WayOut
+from tests.link.between import Answer, Between, PassOn, answer
+from tests.order.conftest import MAGIC
+
+Request = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short pauses and time-outs, for loopback."""
+    monkeypatch.setattr(flattening, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(sessions, "READ_TIMEOUT_MS", 400)
+    monkeypatch.setitem(sessions.TIMEOUTS_MS, "CLOSE_ALL", 400)
+    monkeypatch.setitem(sessions.TIMEOUTS_MS, "CLOSE", 400)
+
+
+@pytest.fixture
+def opened(trading: TradingSession) -> Callable[..., None]:
+    """Open positions."""
+
+    def open_positions(count: int = 1, magic: int = MAGIC) -> None:
+        for _ in range(count):
+            order = OrderFields(symbol="EURUSD", type="BUY", volume=0.001, magic=magic)
+            exchange = trading.open(order, new_uuid())
+            assert json.loads(exchange.reply or b"{}")["status"] == "FILLED"
+
+    return open_positions
+
+
+def magics(trading: TradingSession) -> list[int | None]:
+    return [position.magic for position in trading.positions()]
+
+
+def without_close_all(request: Request, pass_on: PassOn) -> Answer:
+    """A gateway of part A: it does not know CLOSE_ALL."""
+    if request["action"] == "CLOSE_ALL":
+        return answer(request, status="error", error_code="UNKNOWN_ACTION", error_msg="Unknown Command")
+    if request["action"] == "HELLO":
+        members = json.loads(pass_on())
+        members["capabilities"].remove("CLOSE_ALL")
+        return json.dumps(members).encode()
+    return pass_on()
+
+
+def first(times: int, actions: list[str], said: Callable[[Request], Answer]) -> Any:
+    """A rule by which the first so many requests of these actions get another answer."""
+    left = [times]
+
+    def rule(request: Request, pass_on: PassOn) -> Answer:
+        if request["action"] in actions and left[0] > 0:
+            left[0] -= 1
+            return said(request)
+        return pass_on()
+
+    return rule
+
+
+def test_everything_of_the_magic_is_closed_and_nothing_else(
+    way_out: WayOut, opened: Callable[..., None], trading: TradingSession
+) -> None:
+    """Three positions go, another's stays, and calling it again finds nothing to do."""
+    opened(3)
+    opened(1, magic=7)
+    result = way_out.flatten("test", "me")
+    assert result.flat is True
+    assert len(result.closed) == 3
+    assert result.left == []
+    assert magics(trading) == [7]
+    again = way_out.flatten("test", "me")
+    assert again.flat is True
+    assert again.closed == []
+
+
+def test_nothing_open_is_flat(way_out: WayOut, between: Between) -> None:
+    """Where nothing is open nothing is closed, and that is shown by the position list."""
+    result = way_out.flatten("test", "me")
+    assert result.flat is True
+    assert "CLOSE_ALL" not in between.actions
+    assert between.actions.count("GET_POSITIONS") >= 2
+
+
+def test_gateway_without_close_all_is_closed_by_ticket(
+    way_out: WayOut, opened: Callable[..., None], trading: TradingSession, between: Between
+) -> None:
+    """Each position is closed by its own CLOSE."""
+    opened(2)
+    between.rule = without_close_all
+    result = way_out.flatten("test", "me")
+    assert result.flat is True
+    assert len(result.closed) == 2
+    assert between.actions.count("CLOSE") == 2
+    assert magics(trading) == []
+
+
+@pytest.mark.parametrize(("closings", "refusals"), [(["CLOSE_ALL"], 1), (["CLOSE_ALL", "CLOSE"], 3)])
+def test_refusals_then_success(
+    way_out: WayOut,
+    opened: Callable[..., None],
+    trading: TradingSession,
+    between: Between,
+    closings: list[str],
+    refusals: int,
+) -> None:
+    """A gateway that says no at first is asked again, all at once and one by one; every refusal is in the result."""
+    opened(1)
+    between.rule = first(
+        refusals,
+        closings,
+        lambda request: answer(request, status="error", error_code="MARKET_CLOSED", error_msg="market closed"),
+    )
+    result = way_out.flatten("test", "me")
+    assert result.flat is True
+    assert len(result.problems) == refusals
+    assert "MARKET_CLOSED" in result.problems[0]
+    assert magics(trading) == []
+
+
+def test_broken_close_all_does_not_keep_a_position_open(
+    way_out: WayOut, opened: Callable[..., None], trading: TradingSession, between: Between
+) -> None:
+    """A gateway that says it knows CLOSE_ALL and always refuses it is closed by ticket."""
+    opened(2)
+    between.rule = first(1000, ["CLOSE_ALL"], lambda request: answer(request, status="error", error_code="INTERNAL"))
+    assert way_out.flatten("test", "me").flat is True
+    assert magics(trading) == []
+
+
+def test_lost_reply_to_the_closing_is_asked_after(
+    way_out: WayOut, opened: Callable[..., None], trading: TradingSession, between: Between
+) -> None:
+    """A closing without a reply is no closing until the position list shows it."""
+    opened(1)
+    between.rule = first(1, ["CLOSE_ALL"], lambda request: None)
+    result = way_out.flatten("test", "me")
+    assert result.flat is True
+    assert "no reply" in result.problems[0]
+    assert magics(trading) == []
+
+
+def test_gateway_that_only_claims_to_close_is_not_believed(
+    way_out: WayOut, opened: Callable[..., None], between: Between
+) -> None:
+    """``ok`` with a list of closed positions is not flat while the position list still shows them."""
+    opened(1)
+
+    def claims(request: Request, pass_on: PassOn) -> Answer:
+        if request["action"] == "CLOSE":
+            members = {"close_price": 1.1, "execution_time": request["timestamp"], "latency_ms": 1.0}
+            return answer(request, status="FILLED", ticket=request["ticket"], **members)
+        return answer(request, closed=[], failed=[]) if request["action"] == "CLOSE_ALL" else pass_on()
+
+    between.rule = claims
+    result = way_out.flatten("test", "me")
+    assert result.flat is False
+    assert len(result.left) == 1
+    assert "NOT FLAT" in result.describe()
+    assert str(result.left[0]) in result.describe()
+
+
+def test_failed_closings_are_named(way_out: WayOut, opened: Callable[..., None], between: Between) -> None:
+    """A refusal that carries both lists says which position could not be closed and why."""
+    opened(1)
+    failed = [{"position": 42, "retcode": 10018, "error_msg": "Market closed"}]
+
+    def refuses(request: Request, pass_on: PassOn) -> Answer:
+        if request["action"] == "CLOSE":
+            return answer(request, status="error", error_code="MARKET_CLOSED", error_msg="not now")
+        if request["action"] != "CLOSE_ALL":
+            return pass_on()
+        return answer(request, status="error", error_code="PARTIAL", error_msg="", closed=[], failed=failed)
+
+    between.rule = refuses
+    result = way_out.flatten("test", "me")
+    assert result.flat is False
+    assert any("position 42: 10018 Market closed" in problem for problem in result.problems)
+
+
+@pytest.mark.parametrize("answered", [b"", b"garbage", None])
+def test_gateway_that_does_not_answer_is_not_known_to_be_flat(
+    way_out: WayOut, between: Between, answered: bytes | None
+) -> None:
+    """Nothing is raised; the result says that it is not known, and why."""
+    between.rule = lambda request, pass_on: answered
+    result = way_out.flatten("test", "me")
+    assert result.flat is None
+    assert result.problems
+    assert "NOT KNOWN TO BE FLAT" in result.describe()
+
+
+def test_gateway_that_is_gone_is_not_known_to_be_flat(way_out: WayOut, between: Between) -> None:
+    """A closed port is a result too."""
+    between.__exit__()
+    result = way_out.flatten("test", "me")
+    assert result.flat is None
+    assert "no TCP connection" in result.describe()
+
+
+def test_hello_that_lies_does_not_stop_the_way_out(
+    way_out: WayOut, opened: Callable[..., None], trading: TradingSession, between: Between
+) -> None:
+    """A HELLO that cannot be read must not keep a position open."""
+    opened(1)
+    between.rule = lambda request, pass_on: b"{}" if request["action"] == "HELLO" else pass_on()
+    result = way_out.flatten("test", "me")
+    assert result.flat is True
+    assert magics(trading) == []
+
+
+def test_evidence_that_cannot_be_written_does_not_stop_the_way_out(
+    between: Between, way_out: WayOut, opened: Callable[..., None], trading: TradingSession
+) -> None:
+    """A full disk is said, and the positions are closed all the same."""
+    opened(1)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    result = WayOut(Route(url=between.url), way_out.signer, MAGIC, full).flatten("test", "me")
+    assert result.flat is True
+    assert any("No space left" in problem for problem in result.problems)
+    assert magics(trading) == []
