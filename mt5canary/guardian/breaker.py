@@ -34,7 +34,7 @@ class Breaker:
             state: Any = json.loads(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             return f"its state {self.path} cannot be read ({error})"
         if not isinstance(state, dict) or state.get("schema") != SCHEMA or not isinstance(state.get("open"), bool):
             return f"its state {self.path} is not of this version"

@@ -97,7 +97,7 @@ class Journal:
         """Intents whose last step is not final; raises Finding where a whole line is none of the journal's."""
         try:
             return _open(self.entries())
-        except (KeyError, TypeError, msgspec.ValidationError) as error:
+        except (KeyError, TypeError, RecursionError, msgspec.ValidationError) as error:
             raise Finding(
                 f"the intent journal {self.path} holds a line that is none of its own ({error}); an order may hide "
                 "behind it, so no order may be sent until a person has looked"
