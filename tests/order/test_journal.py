@@ -101,6 +101,7 @@ def test_sigkill_at_each_step_leaves_the_step_before(tmp_path: Path, died_before
     [
         pytest.param(b"\xff\xfe\x00", id="not-utf-8"),
         pytest.param(b"[]\n", id="array"),
+        pytest.param(b"[" * 100_000 + b"\n", id="deep"),
         pytest.param(b'{"uuid": "u"}\n', id="no-step"),
         pytest.param(b'{"uuid": "u", "step": "INTENT", "intent": {}}\n', id="empty-intent"),
         pytest.param(b'{"uuid": "u", "step": "INTENT"}\n', id="no-intent"),

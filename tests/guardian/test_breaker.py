@@ -1,0 +1,87 @@
+"""The breaker latches on the disk, and whatever cannot be understood keeps it open."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mt5canary.guardian.breaker import Breaker, BreakerOpen
+
+
+@pytest.fixture
+def breaker(tmp_path: Path) -> Breaker:
+    return Breaker(tmp_path / "state")
+
+
+def test_new_breaker_is_closed(breaker: Breaker) -> None:
+    """Where nothing ever tripped, orders may leave."""
+    assert breaker.why_open() is None
+    breaker.require_closed()
+
+
+def test_tripped_breaker_stays_open_for_every_later_reader(breaker: Breaker) -> None:
+    """It latches: another process reads the same, and the first reason stays."""
+    breaker.trip("the spread was too wide")
+    breaker.trip("something else")
+    later = Breaker(breaker.path.parent)
+    assert later.why_open() == "the spread was too wide"
+    with pytest.raises(BreakerOpen, match=r"the spread was too wide.*mt5canary reset"):
+        later.require_closed()
+
+
+def test_reset_closes_it_and_says_who(breaker: Breaker) -> None:
+    """A person closes it, by name; it can trip again."""
+    breaker.trip("once")
+    breaker.reset("looked into it", "A. Person")
+    assert breaker.why_open() is None
+    assert json.loads(breaker.path.read_text())["reset_by"] == "A. Person"
+    breaker.trip("twice")
+    assert breaker.why_open() == "twice"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"null", b"\xff", b"{}", b'{"schema": 1}', b'{"schema": 2, "open": false}',
+     b'{"schema": 1, "open": 0}', b'{"schema": 1, "open": null}', b'{"schema": 1, "open": "false"}',
+     b'{"open": false}'],
+)  # fmt: skip
+def test_state_that_cannot_be_understood_counts_as_open(breaker: Breaker, content: bytes) -> None:
+    """Torn, empty, of another version, or of another type: no order leaves."""
+    breaker.path.write_bytes(content)
+    assert breaker.why_open() is not None
+    with pytest.raises(BreakerOpen):
+        breaker.require_closed()
+
+
+@given(st.binary(max_size=60) | st.recursive(st.none() | st.booleans() | st.integers(), st.lists).map(json.dumps))
+def test_nothing_but_a_written_reset_closes_it(tmp_path_factory: pytest.TempPathFactory, content: Any) -> None:
+    """No file content that the breaker did not write reads as closed, and none breaks it."""
+    breaker = Breaker(tmp_path_factory.mktemp("state"))
+    breaker.path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert breaker.why_open() is not None
+
+
+def test_folder_in_its_place_counts_as_open(breaker: Breaker) -> None:
+    """What cannot be read is open."""
+    breaker.path.mkdir()
+    assert "cannot be read" in (breaker.why_open() or "")
+
+
+def test_deeply_nested_state_counts_as_open(breaker: Breaker) -> None:
+    """A file made to break the reader opens the breaker and does not end the run."""
+    breaker.path.write_bytes(b"[" * 100_000)
+    assert breaker.why_open() is not None
+
+
+def test_trip_writes_even_over_what_cannot_be_understood(breaker: Breaker) -> None:
+    """A broken state is open already; a reset makes it whole again."""
+    breaker.path.write_bytes(b"{")
+    breaker.trip("now")
+    assert breaker.why_open() is not None
+    breaker.reset("repaired", "A. Person")
+    assert breaker.why_open() is None

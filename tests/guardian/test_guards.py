@@ -1,0 +1,151 @@
+"""Every guard trips on what it watches for, and stays quiet on a true reading."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+
+from mt5canary.guardian.guards import GUARDS, Reading, first_breach, seeded
+from mt5canary.plan import Limits
+
+NAMES = tuple(GUARDS)
+
+
+def test_the_guards_are_these() -> None:
+    """A guard that disappears is noticed here, one that is new needs its test."""
+    assert set(NAMES) == {
+        "position", "gateway", "permissions", "balance", "loss", "spread", "margin", "errors", "heartbeat", "latency",
+        "drift",
+    }  # fmt: skip
+
+
+def test_true_reading_trips_nothing(reading: Reading, limits: Limits) -> None:
+    """On what a gateway really says every guard is quiet."""
+    assert reading.position is not None
+    assert first_breach(reading, reading, limits) is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_seeded_reading_trips_its_guard(reading: Reading, limits: Limits, name: str) -> None:
+    """Each guard has a seeded reading, and trips on it with a text for a person."""
+    bad = seeded(reading, limits)[name]
+    said = GUARDS[name](reading, bad, limits)
+    assert said
+    assert first_breach(reading, bad, limits) is not None
+
+
+def test_every_guard_is_seeded(reading: Reading, limits: Limits) -> None:
+    """The self-test leaves none out."""
+    assert set(seeded(reading, limits)) == set(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("ticket", 1), ("symbol", "GBPUSD"), ("type", "SELL"), ("volume", 0.002), ("open_price", 9.9), ("sl", 0.0),
+     ("magic", 7)],
+)  # fmt: skip
+def test_position_guard_sees_each_change(reading: Reading, limits: Limits, field: str, value: Any) -> None:
+    """Whatever of the position is not to change is named when it does."""
+    changed = replace(reading, position=msgspec.structs.replace(reading.position, **{field: value}))
+    assert field in (GUARDS["position"](reading, changed, limits) or "")
+
+
+@pytest.mark.parametrize("field", ["current_price", "profit", "swap"])
+def test_position_guard_lets_the_market_move(reading: Reading, limits: Limits, field: str) -> None:
+    """Price and profit of the position are the market's."""
+    moved = replace(reading, position=msgspec.structs.replace(reading.position, **{field: 0.77}))
+    assert GUARDS["position"](reading, moved, limits) is None
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "value", "guard"),
+    [
+        ("gateway", "instance", "another", "gateway"),
+        ("account", "login", 7, "gateway"),
+        ("account", "server", "Elsewhere", "gateway"),
+        ("terminal", "connected", False, "permissions"),
+        ("terminal", "trade_allowed", False, "permissions"),
+        ("terminal", "tradeapi_disabled", True, "permissions"),
+        ("account", "trade_allowed", False, "permissions"),
+        ("account", "trade_expert", False, "permissions"),
+    ],
+)
+def test_identity_and_permissions(
+    reading: Reading, limits: Limits, part: str, field: str, value: Any, guard: str
+) -> None:
+    """A change of any of these trips its guard and no other before it."""
+    changed = msgspec.structs.replace(getattr(reading.hello, part), **{field: value})
+    bad = replace(reading, hello=msgspec.structs.replace(reading.hello, **{part: changed}))
+    assert (first_breach(reading, bad, limits) or ("", ""))[0] == guard
+
+
+def test_halted_gateway_trips_permissions(reading: Reading, limits: Limits) -> None:
+    """A halt while the position lives is a change of permissions."""
+    bad = replace(reading, hello=msgspec.structs.replace(reading.hello, halted=True))
+    assert "halted" in (GUARDS["permissions"](reading, bad, limits) or "")
+
+
+def account(reading: Reading, **changes: float) -> Reading:
+    return replace(reading, account=msgspec.structs.replace(reading.account, **changes))
+
+
+@pytest.mark.parametrize(("moved", "trips"), [(0.0, False), (0.004, False), (0.01, True), (-0.01, True)])
+def test_balance_to_the_cent(reading: Reading, limits: Limits, moved: float, trips: bool) -> None:
+    """A cent either way trips; what is no cent is no movement."""
+    bad = account(reading, balance=round(reading.account.balance, 2) + moved)
+    first = account(reading, balance=round(reading.account.balance, 2))
+    assert (GUARDS["balance"](first, bad, limits) is not None) == trips
+
+
+@pytest.mark.parametrize(
+    ("equity", "lost", "trips"),
+    [(200.0, 5.0, False), (200.0, 5.01, True), (100.0, 2.5, False), (100.0, 2.51, True), (0.0, 0.0, True)],
+)
+def test_loss_in_money_and_percent(reading: Reading, limits: Limits, equity: float, lost: float, trips: bool) -> None:
+    """Both limits hold, the limit itself included; an account without equity trips."""
+    first, now = account(reading, equity=equity), account(reading, equity=equity - lost)
+    assert (GUARDS["loss"](first, now, limits) is not None) == trips
+
+
+@pytest.mark.parametrize(("points", "trips"), [(60, False), (61, True)])
+def test_spread_limit(reading: Reading, limits: Limits, points: int, trips: bool) -> None:
+    """The spread in points, the limit itself included."""
+    bid = 1.08
+    ask = round(bid + points * reading.spec.point, reading.spec.digits)
+    now = replace(reading, tick=msgspec.structs.replace(reading.tick, bid=bid, ask=ask))
+    assert (GUARDS["spread"](reading, now, limits) is not None) == trips
+
+
+@pytest.mark.parametrize(
+    ("margin", "level", "trips"), [(0.04, 500.0, False), (0.04, 499.0, True), (0.0, 0.0, False), (0.04, 0.0, True)]
+)
+def test_margin_limit(reading: Reading, limits: Limits, margin: float, level: float, trips: bool) -> None:
+    """A level under the limit trips; an account that holds nothing has no level."""
+    now = account(reading, margin=margin, margin_level=level)
+    assert (GUARDS["margin"](reading, now, limits) is not None) == trips
+
+
+@pytest.mark.parametrize(
+    ("latencies", "trips"),
+    [([1.0] * 1000, False), ([1.0] * 98 + [100.0] * 2, False), ([1.0] * 90 + [100.0] * 10, True), ([], False)],
+)
+def test_latency_guard_acts_on_proof_alone(
+    reading: Reading, limits: Limits, latencies: list[float], trips: bool
+) -> None:
+    """Two slow round trips in a hundred prove nothing; ten do."""
+    assert (GUARDS["latency"](reading, replace(reading, latencies_ms=latencies), limits) is not None) == trips
+
+
+@pytest.mark.parametrize(("count", "trips"), [(5, False), (6, True)])
+def test_error_budget(reading: Reading, limits: Limits, count: int, trips: bool) -> None:
+    """So many errors are allowed and no more."""
+    assert (GUARDS["errors"](reading, replace(reading, errors=count), limits) is not None) == trips
+
+
+@pytest.mark.parametrize(("gap", "trips"), [(5.0, False), (5.001, True)])
+def test_heartbeat(reading: Reading, limits: Limits, gap: float, trips: bool) -> None:
+    """A watch that stood still for longer than the plan's gap is a breach of its own."""
+    assert (GUARDS["heartbeat"](reading, replace(reading, gap_seconds=gap), limits) is not None) == trips
