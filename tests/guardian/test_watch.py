@@ -25,8 +25,8 @@ Look = Callable[..., WatchRecord]
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Readings five times a second, probes and reads that give up after a tenth."""
-    monkeypatch.setattr(sessions, "READ_TIMEOUT_MS", 100)
+    """Readings five times a second, probes and reads that give up soon."""
+    monkeypatch.setattr(sessions, "READ_TIMEOUT_MS", 250)
     monkeypatch.setattr(watching, "SET_SECONDS", 0.2)
     monkeypatch.setattr(watching, "PROBE_TIMEOUT_MS", 100)
 
