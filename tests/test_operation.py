@@ -46,6 +46,9 @@ def operate(tmp_path: Path, plan: Resolved) -> Iterator[MakeOperation]:
     for operation in made:
         operation.finish()
         operation.run.close()
+        if operation._watchdog is not None and operation._watchdog._process.stdin is not None:
+            operation._watchdog._process.stdin.close()
+            operation._watchdog._process.wait(20)
 
 
 def open_a_position(operation: Operation, session: TradingSession) -> None:
