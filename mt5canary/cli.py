@@ -16,6 +16,8 @@ from mt5canary.errors import UsageProblem
 
 COMMANDS = {
     "baseline": ("mt5canary.guardian.baseline_command", "record what the market's features look like"),
+    "explain": ("mt5canary.order.explain_command", "what a retcode means and what to do next"),
+    "keygen": ("mt5canary.gateway.keygen", "write the shared secret and the CURVE keys of both ends"),
     "serve": ("mt5canary.gateway.command", "run the gateway beside a terminal, real or simulated"),
 }
 """Each command with the module that carries it out and its line in --help."""

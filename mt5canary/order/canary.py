@@ -35,6 +35,7 @@ from mt5canary.link.session import (
     understand,
 )
 from mt5canary.order.journal import Intent, Journal
+from mt5canary.order.retcodes import leaves_open
 from mt5canary.wire import frames
 from mt5canary.wire.replies import AccountReply, Deal, OpenReply, Position, Tick
 
@@ -147,7 +148,8 @@ def place(canary: Canary, session: TradingSession, journal: Journal, record: Cal
     try:
         canary.reply = understand(canary.exchange, msgspec.UNSET, OpenReply)
     except Refused as refusal:
-        if refusal.reply.status == "REJECTED" and refusal.reply.error_code not in AMBIGUOUS_CODES:
+        ambiguous = refusal.reply.error_code in AMBIGUOUS_CODES or leaves_open(refusal.reply.retcode)
+        if refusal.reply.status == "REJECTED" and not ambiguous:
             _step(canary, journal, record, "REFUSED", reason=str(refusal))
             raise
         _resolve(canary, session, journal, record, str(refusal))
