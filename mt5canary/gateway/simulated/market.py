@@ -175,12 +175,15 @@ class Sessioned:
     def between(self, after_ms: int, until_ms: int) -> Iterator[Quote]:
         """The quotes after one instant up to and including another, in order of time."""
         for index in range(after_ms // BLOCK_MS, until_ms // BLOCK_MS + 1):
+            if not self._is_open(index):
+                continue
             for quote in self._source.block(index):
-                if after_ms < quote.utc_ms <= until_ms and self._is_open(quote.utc_ms):
+                if after_ms < quote.utc_ms <= until_ms:
                     yield quote
 
-    def _is_open(self, utc_ms: int) -> bool:
-        return not self._sessions.windows or self._sessions.is_open(self._clock.to_server(utc_ms))
+    def _is_open(self, index: int) -> bool:
+        """Whether a block lies in a session; sessions change at whole minutes, which no block straddles."""
+        return not self._sessions.windows or self._sessions.is_open(self._clock.to_server(index * BLOCK_MS))
 
 
 def open_market(seed: str, symbols: dict[str, Symbol], clock: ServerClock, started_ms: int) -> dict[str, QuoteSource]:

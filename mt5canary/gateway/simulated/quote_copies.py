@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from mt5canary.gateway import constants as c
+from mt5canary.gateway.results import BookInfo
 from mt5canary.gateway.simulated import arguments
 from mt5canary.gateway.simulated.arguments import CallFailed
 from mt5canary.gateway.simulated.clock import DAY_MS, HOUR_MS
@@ -38,6 +39,30 @@ _PERIOD_MS = {
 
 class QuoteCopies(Pipe):
     """The calls that copy quotes."""
+
+    def market_book_add(self, symbol: str, /) -> bool:
+        """Subscribe to a symbol's depth of market; forex has none, so that this always fails."""
+        return self._market_book_add(symbol) is not None
+
+    @call
+    def _market_book_add(self, symbol: str) -> None:
+        self._symbol(symbol)
+        raise CallFailed(c.RES_E_FAIL, "Terminal: Call failed")
+
+    @call
+    def market_book_get(self, symbol: str, /) -> tuple[BookInfo, ...]:
+        """The depth of market, of which this broker shows none."""
+        self._symbol(symbol)
+        raise CallFailed(c.RES_E_NOT_FOUND, "Terminal: Not found")
+
+    def market_book_release(self, symbol: str, /) -> bool:
+        """Unsubscribe from a symbol's depth of market."""
+        return self._market_book_release(symbol) is not None
+
+    @call
+    def _market_book_release(self, symbol: str) -> bool:
+        self._symbol(symbol)
+        return True
 
     @call
     def copy_ticks_from(self, symbol: str, date_from: Any, count: int, flags: int, /) -> Any:

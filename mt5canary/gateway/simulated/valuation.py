@@ -163,5 +163,5 @@ class Valuation:
         profit = sum(self.floating(position, snapshot) + position.swap for position in book.positions.values())
         equity = book.balance + book.credit + profit
         margin = self.margin(book.positions.values(), self.leverage(equity))
-        level = equity / margin * 100 if margin else 0.0
+        level = self.major(equity) / self.major(margin) * 100 if margin else 0.0
         return Figures(book.balance, book.credit, profit, equity, margin, equity - margin, level)
