@@ -1,4 +1,4 @@
-"""What tests of several folders share: a real simulated gateway, and the shipped plan."""
+"""What tests of several folders share: whole runs, a real simulated gateway, the shipped plan."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from mt5canary.plan import Limits, Resolved, load
 from mt5canary.rehearsal import SimulatedGateway
+from tests.canary.harness import Harness, eventually
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -23,6 +24,18 @@ def simulated(tmp_path: Path) -> Iterator[SimulatedGateway]:
     gateway = SimulatedGateway(tmp_path / "gateway.log")
     yield gateway
     gateway.stop()
+
+
+@pytest.fixture
+def harness(tmp_path: Path) -> Iterator[Harness]:
+    """A copy of the repository to run pytest in; afterwards no process and no temporary folder of it may be left."""
+    made = Harness(tmp_path)
+    try:
+        yield made
+        eventually(lambda: not made.processes())
+        eventually(lambda: not made.leftovers())
+    finally:
+        made.end_what_is_left()
 
 
 @pytest.fixture(scope="session")
