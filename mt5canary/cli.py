@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -16,8 +17,11 @@ from mt5canary.errors import UsageProblem
 
 COMMANDS = {
     "baseline": ("mt5canary.guardian.baseline_command", "record what the market's features look like"),
+    "close-all": ("mt5canary.order.close_all_command", "emergency: flatten, with or without a run going on"),
     "explain": ("mt5canary.order.explain_command", "what a retcode means and what to do next"),
+    "halt": ("mt5canary.guardian.breaker_command", "open the breaker: no order leaves any more"),
     "keygen": ("mt5canary.gateway.keygen", "write the shared secret and the CURVE keys of both ends"),
+    "reset": ("mt5canary.guardian.breaker_command", "close the breaker again, by name and with a reason"),
     "serve": ("mt5canary.gateway.command", "run the gateway beside a terminal, real or simulated"),
 }
 """Each command with the module that carries it out and its line in --help."""
@@ -44,6 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageProblem as problem:
         print(f"mt5canary {arguments.command}: {problem}", file=sys.stderr)
         return USAGE_STATUS
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 if __name__ == "__main__":

@@ -71,15 +71,7 @@ class Operation:
         """The secret shared with the gateway; raises UsageProblem where the plan has none."""
         if self.gateway is not None:
             return self.gateway.secret
-        given = self.resolved.target.risk_secret
-        if given is None:
-            raise UsageProblem(
-                f"target {self.resolved.name} has no risk_secret: an order cannot be signed; put RISK_SECRET into .env"
-            )
-        try:
-            return read_secret(given.get_secret_value().encode())
-        except SignatureError as error:
-            raise UsageProblem(f"target {self.resolved.name}: {error}") from None
+        return secret_of(self.resolved)
 
     @cached_property
     def _state(self) -> Path:
@@ -258,6 +250,19 @@ def route_of(resolved: Resolved) -> Route:
     target = resolved.target
     host = f"[{target.host}]" if ":" in str(target.host) else target.host
     return Route(url=f"tcp://{host}:{target.port}", source=target.source, curve=_curve(resolved))
+
+
+def secret_of(resolved: Resolved) -> bytes:
+    """The secret shared with a target; raises UsageProblem where the plan has none that can be used."""
+    given = resolved.target.risk_secret
+    if given is None:
+        raise UsageProblem(
+            f"target {resolved.name} has no risk_secret: nothing can be signed; put RISK_SECRET into .env"
+        )
+    try:
+        return read_secret(given.get_secret_value().encode())
+    except SignatureError as error:
+        raise UsageProblem(f"target {resolved.name}: {error}") from None
 
 
 def _curve(resolved: Resolved) -> CurveKeys | None:

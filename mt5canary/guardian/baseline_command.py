@@ -14,7 +14,7 @@ from mt5canary.guardian.drift import make_baseline
 from mt5canary.link.session import ReadSession
 from mt5canary.plan import Resolved, load
 from mt5canary.plan.durations import parse_duration
-from mt5canary.reading import reading_session
+from mt5canary.reaching import reading_session
 from mt5canary.wire.replies import Tick
 
 

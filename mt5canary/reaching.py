@@ -1,0 +1,75 @@
+"""Reaching a target from the command line, without a run: to ask, or to get out."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from mt5canary.errors import Finding, UsageProblem
+from mt5canary.link.clock import parse_time
+from mt5canary.link.connection import Route
+from mt5canary.link.session import ReadSession, Recorder, Signer
+from mt5canary.operation import route_of, secret_of
+from mt5canary.order.flatten import WayOut
+from mt5canary.plan import Resolved
+from mt5canary.rehearsal import SimulatedGateway, state_folder
+from mt5canary.wire.replies import HelloReply
+
+
+def nothing(kind: str, body: object) -> None:
+    """A recorder for commands that leave no bundle."""
+
+
+@contextmanager
+def reading_session(resolved: Resolved) -> Iterator[ReadSession]:
+    """A session to the plan's target; a target that the run starts is started and stopped here."""
+    if not resolved.started_by_run:
+        with ReadSession(route_of(resolved), nothing) as session:
+            yield session
+        return
+    with tempfile.TemporaryDirectory(prefix="mt5canary-") as folder:
+        gateway = SimulatedGateway(Path(folder) / "gateway.log", resolved.target.scenario)
+        try:
+            with ReadSession(Route(url=gateway.url), nothing) as session:
+                yield session
+        finally:
+            gateway.stop()
+
+
+def require_lasting(resolved: Resolved) -> None:
+    """Raise UsageProblem for a target that lives inside a run only: outside there is nothing to reach."""
+    if resolved.started_by_run:
+        raise UsageProblem(
+            f"target {resolved.name} is started and stopped by each run, so there is none now; name another by --target"
+        )
+
+
+def state_of(resolved: Resolved) -> Path:
+    """The folder of journal and breaker of the plan's account and magic number."""
+    account = resolved.target.account
+    return state_folder(resolved.state, account.server, account.login, resolved.plan.order.magic)
+
+
+def expected_account(resolved: Resolved, session: ReadSession) -> HelloReply:
+    """Ask who answers; raises Finding where it is another account than the plan's."""
+    hello = session.hello()
+    found, wanted = hello.account, resolved.target.account
+    if (found.login, found.server) != (wanted.login, wanted.server):
+        raise Finding(
+            f"behind the gateway is account {found.login} at {found.server}, the plan means {wanted.login} at "
+            f"{wanted.server}; nothing was done"
+        )
+    return hello
+
+
+def way_out(resolved: Resolved, record: Recorder = nothing) -> WayOut:
+    """The way out of the plan's account and magic number, signed in the gateway's clock."""
+    with ReadSession(route_of(resolved), record) as session:
+        hello = expected_account(resolved, session)
+    ahead = parse_time(hello.server_time) / 1e9 - datetime.now(UTC).timestamp()
+    account = resolved.target.account
+    signer = Signer(secret_of(resolved), account.server, account.login, timedelta(seconds=ahead))
+    return WayOut(route_of(resolved), signer, resolved.plan.order.magic, record)
