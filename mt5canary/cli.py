@@ -11,6 +11,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from mt5canary import __version__
 from mt5canary.errors import UsageProblem
@@ -30,12 +31,18 @@ USAGE_STATUS = 4
 """The exit status for input that cannot be used, as pytest has it."""
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose exit status for a wrong option is the same as for any other input that cannot be used."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and how to ask for help."""
+        self.exit(USAGE_STATUS, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(
-        prog="mt5canary", description="one tiny real order, proven line by line", allow_abbrev=False
-    )
+    parser = Parser(prog="mt5canary", description="one tiny real order, proven line by line", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"mt5canary {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, (module, summary) in COMMANDS.items():
