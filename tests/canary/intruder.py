@@ -2,7 +2,7 @@
 
 ``-p intruder --intrude POINT:ACTION``. A point is a criterion, just before its test is called; ``before-`` and a
 criterion, before its fixtures; ``watch``, in the middle of the watch; ``flatten``, each time the way out is taken;
-``flatten-once``, the first time only.
+``flatten-once``, the first time only; ``interrupt``, while pytest deals with a Ctrl-C.
 """
 
 from __future__ import annotations
@@ -59,6 +59,11 @@ class Intruder:
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> None:
         """Act in the place of the criterion's first line."""
         self._act("", pyfuncitem)
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """Act while pytest deals with an interrupt."""
+        if "interrupt" in self._points:
+            ACTIONS[self._points["interrupt"]]()
 
 
 def _in_the_watch(act: Callable[[], None]) -> None:
@@ -125,12 +130,15 @@ def _die() -> None:
     os._exit(77)
 
 
-def _kill_the_gateway() -> None:
-    for child in psutil.Process().children():
-        if child.status() != psutil.STATUS_ZOMBIE and "serve" in child.cmdline():
-            child.kill()
-            while child.status() != psutil.STATUS_ZOMBIE:
-                time.sleep(0.001)
+def _kill_child(word: str) -> Callable[[], None]:
+    def act() -> None:
+        for child in psutil.Process().children():
+            if child.status() != psutil.STATUS_ZOMBIE and word in child.cmdline():
+                child.kill()
+                while child.status() != psutil.STATUS_ZOMBIE:
+                    time.sleep(0.001)
+
+    return act
 
 
 ACTIONS: dict[str, Callable[[], None]] = {
@@ -140,8 +148,10 @@ ACTIONS: dict[str, Callable[[], None]] = {
     "stall": _stall,
     "sigint": _signal(signal.SIGINT),
     "sigterm": _signal(signal.SIGTERM),
+    "sighup": _signal(signal.SIGHUP),
     "sigkill": _signal(signal.SIGKILL),
     "sigint-and-go-on": _signal_and_go_on,
     "die": _die,
-    "kill-gateway": _kill_the_gateway,
+    "kill-gateway": _kill_child("serve"),
+    "kill-watchdog": _kill_child("mt5canary.order.watchdog"),
 }
