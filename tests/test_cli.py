@@ -35,7 +35,7 @@ def test_wrong_words_are_refused(words: list[str], capsys: pytest.CaptureFixture
     """A command or option that is not there ends with argparse's status and a line that says so."""
     with pytest.raises(SystemExit) as caught:
         cli.main(words)
-    assert caught.value.code == 2
+    assert caught.value.code == 4
     assert "usage: mt5canary" in capsys.readouterr().err
 
 
