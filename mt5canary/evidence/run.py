@@ -29,7 +29,7 @@ from mt5canary.evidence.verdict import SCHEMA, CriterionResult, OrderFacts, Verd
 from mt5canary.measurement import Measurement, Outcome
 
 CHAIN_NAME = "evidence.jsonl"
-DISTRIBUTIONS = ("pyzmq", "msgspec", "pydantic", "pytest", "pytest-html", "allure-pytest", "pytest-timeout")
+DISTRIBUTIONS = ("pyzmq", "msgspec", "pytest", "pytest-html", "allure-pytest", "pytest-timeout")
 
 
 def new_run_id(now: datetime) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+
+from msgspec.structs import replace
 
 from mt5canary.plan.checking import Checker
 from mt5canary.plan.problems import PlanProblems, Problem, nearest

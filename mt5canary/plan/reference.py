@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, get_origin
+from collections.abc import Iterator
 
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
-
-from mt5canary.plan.fields import NO_AGE, Expect
+from mt5canary.plan.fields import AGE, NO_AGE
 from mt5canary.plan.resolved import plain_value
 from mt5canary.plan.schema import Limits, Plan
+from mt5canary.plan.sections import Field, Named, Section, expected, fields_of
 from mt5canary.plan.sources import SET_BY
-from mt5canary.plan.words import expected, fields_of, kind_of
 
 _PARAGRAPH = "\n\n"
 _INTRODUCTION = f"""\
@@ -47,41 +43,37 @@ def page() -> str:
     return "\n".join([_INTRODUCTION, *_section(Plan, "", {})])
 
 
-def _section(section: type[BaseModel], path: str, written: dict[type[BaseModel], str]) -> Iterator[str]:
+def _section(section: type[Section], path: str, written: dict[type[Section], str]) -> Iterator[str]:
     """Write a section's table, then the sections inside it; one that occurs twice is written once."""
     written[section] = path
     yield f"## {f'`{path}`' if path else 'The keys at the top'}\n"
     yield f"{(section.__doc__ or '').partition(_PARAGRAPH)[0]}\n"
     yield "| key | takes | default | meaning |"
     yield "|---|---|---|---|"
-    inside: list[tuple[type[BaseModel], str]] = []
+    inside: list[tuple[type[Section], str]] = []
     for key, field in fields_of(section).items():
-        kind, below = kind_of(field.annotation, field.metadata), f"{path}.{key}" if path else key
-        if get_origin(kind.type) is Mapping:
-            kind, below = kind.inside(), f"{below}.NAME"
-        elif kind.section is Limits:
+        kind, below = field.kind, f"{path}.{key}" if path else key
+        if isinstance(kind, Named):
+            kind, below = kind.section, f"{below}.NAME"
+        elif kind is Limits:
             below = key  # a target's are a part of the plan's
-        takes = expected(kind) if kind.section is None else f"a section, `{written.get(kind.section, below)}`"
-        yield "| " + " | ".join(_cell(text) for text in (f"`{key}`", takes, _default(field), field.description)) + " |"
-        if kind.section and kind.section not in written and not (kind.section is Limits and path):
-            inside.append((kind.section, below))
+        takes = f"a section, `{written.get(kind, below)}`" if isinstance(kind, type) else expected(kind)
+        yield "| " + " | ".join(_cell(text) for text in (f"`{key}`", takes, _default(field), field.meaning)) + " |"
+        if isinstance(kind, type) and kind not in written and not (kind is Limits and path):
+            inside.append((kind, below))
     yield ""
     for model, below in inside:
         yield from _section(model, below, written)
 
 
-def _default(field: FieldInfo) -> str:
-    if field.is_required():
-        return "" if field.annotation is Plan.model_fields["targets"].annotation else "required"
-    value: Any = plain_value(field.default)
-    if value is None:
-        return f"`{NO_AGE}`" if _takes_none(field) else ""
+def _default(field: Field) -> str:
+    if field.required:
+        return "" if isinstance(field.kind, Named) else "required"
+    if field.default is None:
+        return f"`{NO_AGE}`" if field.kind is AGE else ""
+    value = plain_value(field.default)
     return "" if isinstance(value, dict) else f"`{value}`".replace("'", "").replace("False", "false")
 
 
-def _takes_none(field: FieldInfo) -> bool:
-    return any(isinstance(one, Expect) and NO_AGE in one.words.split() for one in field.metadata)
-
-
-def _cell(text: str | None) -> str:
-    return (text or "").replace("|", "\\|")
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

@@ -13,10 +13,10 @@ from typing import Any
 
 import yaml
 
-from mt5canary.plan.checking import MASK
 from mt5canary.plan.durations import format_duration
-from mt5canary.plan.fields import NO_AGE, Secret
-from mt5canary.plan.schema import Limits, Order, Plan, Section, Target
+from mt5canary.plan.fields import MASK, NO_AGE, Secret
+from mt5canary.plan.schema import Limits, Order, Plan, Target
+from mt5canary.plan.sections import Section
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,10 @@ class Resolved:
 
     def masked_yaml(self) -> str:
         """Return the plan in effect as the text of a plan file; equal plans give equal bytes."""
+        return self._masked_yaml
+
+    @cached_property
+    def _masked_yaml(self) -> str:
         return yaml.dump(self.masked(), Dumper=yaml.SafeDumper, sort_keys=False, default_flow_style=False)
 
     @cached_property
@@ -79,12 +83,12 @@ class Resolved:
 def masked(section: Section) -> dict[str, Any]:
     """Return a section as plain values; what is optional and not there is left out."""
     values = {}
-    for name, field in type(section).model_fields.items():
+    for name, key in zip(section.__struct_fields__, section.__struct_encode_fields__, strict=True):
         value = getattr(section, name)
-        if name == "max_age" and value is None:
+        if key == "max_age" and value is None:
             value = NO_AGE
         if value is not None:
-            values[field.alias or name] = plain_value(value)
+            values[key] = plain_value(value)
     if isinstance(section, Order) and section.volume is not None:
         del values["risk_coefficient"]  # the volume stands in its place
     return values

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from mt5canary.plan.problems import Problem
 from mt5canary.plan.tree import COMMAND_LINE, Branch, Items, Leaf, Node, read_value
@@ -20,12 +21,12 @@ _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _KEYS = re.compile(r"[^.\s]+(\.[^.\s]+)*")
 
 
-@dataclass(frozen=True)
 class Variables:
-    """The environment, and the ``.env`` beside the plan that stands behind it."""
+    """The environment, and the ``.env`` beside the plan that stands behind it; never shown: secrets are in there."""
 
-    environment: Mapping[str, str]
-    file: Mapping[str, str]
+    def __init__(self, environment: Mapping[str, str], file: Mapping[str, str]) -> None:
+        self.environment = environment
+        self.file = file
 
     def find(self, name: str) -> tuple[str, str] | None:
         """Return a variable's value and where it is set, or None where nothing sets it."""
@@ -33,9 +34,6 @@ class Variables:
             if values.get(name):
                 return values[name], f"{origin} {name}"
         return None
-
-    def __repr__(self) -> str:
-        return "Variables()"  # other programs' secrets are in there
 
 
 def read_variables(folder: Path, environment: Mapping[str, str], problems: list[Problem]) -> Variables:

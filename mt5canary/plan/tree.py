@@ -9,10 +9,11 @@ value where it stands.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mt5canary.plan.problems import Problem
 
@@ -23,8 +24,7 @@ _PLAIN_TAGS = {None, "!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-@dataclass(frozen=True)
-class Leaf:
+class Leaf(Struct, frozen=True):
     """One value: its text, or None where there is none."""
 
     path: str
@@ -32,8 +32,7 @@ class Leaf:
     text: str | None
 
 
-@dataclass(frozen=True)
-class Items:
+class Items(Struct, frozen=True):
     """A list of values."""
 
     path: str
@@ -41,8 +40,7 @@ class Items:
     nodes: tuple[Node, ...]
 
 
-@dataclass(frozen=True)
-class Branch:
+class Branch(Struct, frozen=True):
     """A section: values by their keys."""
 
     path: str

@@ -9,8 +9,8 @@ from pathlib import Path
 from mt5canary.plan.fields import CRITERIA
 from mt5canary.plan.reference import page
 from mt5canary.plan.schema import Plan
+from mt5canary.plan.sections import fields_of
 from mt5canary.plan.sources import SET_BY
-from mt5canary.plan.words import fields_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,7 +33,7 @@ def test_every_field_says_what_it_means() -> None:
     while sections:
         section = sections.pop()
         for key, field in fields_of(section).items():
-            assert field.description, f"{section.__name__}.{key}"
+            assert field.meaning, f"{section.__name__}.{key}"
     for line in page().splitlines():
         if line.startswith("| `"):
             cells = line.replace("\\|", "").strip("| ").split(" | ")
