@@ -14,11 +14,14 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from mt5canary import __version__
-from mt5canary.errors import UsageProblem
+from mt5canary.errors import Unproven, UsageProblem
 
 COMMANDS = {
     "baseline": ("mt5canary.guardian.baseline_command", "record what the market's features look like"),
     "close-all": ("mt5canary.order.close_all_command", "emergency: flatten, with or without a run going on"),
+        "mt5canary.link.diagnose_command",
+        "why the link does not work: what was seen, what it means, what to do",
+    ),
     "explain": ("mt5canary.order.explain_command", "what a retcode means and what to do next"),
     "halt": ("mt5canary.guardian.breaker_command", "open the breaker: no order leaves any more"),
     "keygen": ("mt5canary.gateway.keygen", "write the shared secret and the CURVE keys of both ends"),
@@ -55,6 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageProblem as problem:
         print(f"mt5canary {arguments.command}: {problem}", file=sys.stderr)
         return USAGE_STATUS
+    except Unproven as missing:
+        print(f"mt5canary {arguments.command}: {missing}", file=sys.stderr)
+        return 1
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

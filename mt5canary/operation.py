@@ -20,8 +20,10 @@ from mt5canary.errors import Finding, UsageProblem
 from mt5canary.evidence.run import Run
 from mt5canary.guardian.breaker import Breaker
 from mt5canary.link.connection import CurveKeys, Route
+from mt5canary.link.dialect import Dialect
+from mt5canary.link.inspection import LinkInspection
 from mt5canary.link.session import Exchange, ReadSession, Signer, TradingSession
-from mt5canary.measurement import Outcome
+from mt5canary.measurement import Measurement, Outcome
 from mt5canary.order import watchdog
 from mt5canary.order.flatten import Flattened, WayOut
 from mt5canary.order.flight import CanaryFlight
@@ -51,6 +53,8 @@ class Operation:
         self.flight: CanaryFlight | None = None
         self.intent_is_out = False
         self.is_kept = False
+        self.dialect = Dialect(resolved.target.protocol)
+        self.link: LinkInspection | None = None
         self.gateway: SimulatedGateway | None = None
         if resolved.started_by_run:
             self.gateway = SimulatedGateway(run.folder / GATEWAY_LOG, resolved.target.scenario)
@@ -132,7 +136,7 @@ class Operation:
 
     def read_session(self) -> ReadSession:
         """A session that can only ask."""
-        session = ReadSession(self.route, self.record, self.run.chain.settle)
+        session = ReadSession(self.route, self.record, self.run.chain.settle, self.dialect)
         self._sessions.append(session)
         return session
 
@@ -151,7 +155,8 @@ class Operation:
         signer = Signer(self.secret, account.server, account.login, clock_offset)
         self._arm(signer, clock_offset)
         self.run.log("launch", "LAUNCH_APPROVED: every criterion up to X5 passed in this run", books=("verify", "live"))
-        session = TradingSession(self.route, self.record, signer, self.breaker.require_closed, self.run.chain.settle)
+        permit, settle = self.breaker.require_closed, self.run.chain.settle
+        session = TradingSession(self.route, self.record, signer, permit, settle, self.dialect)
         self._sessions.append(session)
         return session
 
@@ -181,6 +186,10 @@ class Operation:
     def exchanges_made(self) -> int:
         """How many exchanges every session of this run has made."""
         return sum(session.exchange_count for session in self._sessions) + self._flatten_exchanges
+
+    def resolves_as_before(self) -> list[Measurement]:
+        """Whether the gateway's host still stands for the addresses that L1 judged; nothing where L1 judged none."""
+        return [] if self.link is None else self.link.resolves_as_before()
 
     def fill_times(self) -> tuple[float, float, float] | None:
         """When the fill was made, as ``CanaryFlight.times_of_the_fill`` has it; None where there was no flight."""

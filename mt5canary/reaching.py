@@ -11,6 +11,7 @@ from pathlib import Path
 from mt5canary.errors import Finding, UsageProblem
 from mt5canary.link.clock import parse_time
 from mt5canary.link.connection import Route
+from mt5canary.link.dialect import Dialect
 from mt5canary.link.session import ReadSession, Recorder, Signer
 from mt5canary.operation import route_of, secret_of
 from mt5canary.order.flatten import WayOut
@@ -26,14 +27,15 @@ def nothing(kind: str, body: object) -> None:
 @contextmanager
 def reading_session(resolved: Resolved) -> Iterator[ReadSession]:
     """A session to the plan's target; a target that the run starts is started and stopped here."""
+    dialect = Dialect(resolved.target.protocol)
     if not resolved.started_by_run:
-        with ReadSession(route_of(resolved), nothing) as session:
+        with ReadSession(route_of(resolved), nothing, dialect=dialect) as session:
             yield session
         return
     with tempfile.TemporaryDirectory(prefix="mt5canary-") as folder:
         gateway = SimulatedGateway(Path(folder) / "gateway.log", resolved.target.scenario)
         try:
-            with ReadSession(Route(url=gateway.url), nothing) as session:
+            with ReadSession(Route(url=gateway.url), nothing, dialect=dialect) as session:
                 yield session
         finally:
             gateway.stop()

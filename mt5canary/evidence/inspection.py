@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-from mt5canary.evidence import chain
+from mt5canary.evidence import chain, continuity
 from mt5canary.evidence.books import BOOKS, render
 from mt5canary.evidence.run import CHAIN_NAME, Run
 from mt5canary.measurement import Measurement, Outcome, at_least, at_most, by_rule, equal, unproven, within
@@ -29,11 +29,13 @@ class EvidenceInspection:
         exchanges_made: Callable[[], int],
         fill_times: Callable[[], tuple[float, float, float] | None],
         required_level: str,
+        resolves_as_before: Callable[[], list[Measurement]] = list,
     ) -> None:
         self._run = run
         self._exchanges_made = exchanges_made
         self._fill_times = fill_times
         self._required_level = required_level
+        self._resolves_as_before = resolves_as_before
 
     @cached_property
     def _records(self) -> list[dict[str, Any]]:
@@ -59,6 +61,8 @@ class EvidenceInspection:
             equal("requests with a uuid of their own", len(set(uuids)), len(uuids), samples=len(uuids)),
             equal("exchanges in the order they were sent", sent == sorted(sent), True, samples=len(sent)),
             equal("record numbers run on", [r["seq"] for r in self._records] == list(range(len(self._records))), True),
+            *continuity.one_gateway_throughout(self._records),
+            *self._resolves_as_before(),
         ]
         if order is not None:
             for name, number in (("ticket", order.ticket), ("deal", order.deal)):

@@ -33,6 +33,7 @@ class Reading:
     gap_seconds: float = 0.0
     latencies_ms: Sequence[float] = ()
     drift_events: int = 0
+    peer: str = ""
 
 
 Guard = Callable[[Reading, Reading, Limits], str | None]
@@ -51,7 +52,9 @@ def position_unchanged(first: Reading, now: Reading, limits: Limits) -> str | No
 
 
 def gateway_unchanged(first: Reading, now: Reading, limits: Limits) -> str | None:
-    """The gateway is the same instance, the account the same login."""
+    """The gateway is the same instance at the same address, the account the same login."""
+    if now.peer != first.peer:
+        return f"the connection's far end changed from {first.peer} to {now.peer}"
     if now.hello.gateway.instance != first.hello.gateway.instance:
         return f"the gateway's instance changed to {now.hello.gateway.instance}"
     if (now.hello.account.login, now.hello.account.server) != (

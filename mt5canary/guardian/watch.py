@@ -214,6 +214,7 @@ class Watch:
                 gap_seconds=record.largest_gap_seconds,
                 latencies_ms=record.latencies_ms,
                 drift_events=drift.count_events(record.drift_checks, self._limits),
+                peer=self._session.peer,
             )
         except Finding as finding:
             self._went_wrong(record, "reading failed", finding)

@@ -92,15 +92,15 @@ def server_zone(tick: Tick, received_wall: int, offset: ClockOffset) -> ServerZo
 
 def clocks_agree(offset: ClockOffset, zone: ServerZone, limit: timedelta, freshness: timedelta) -> list[Measurement]:
     """The gateway's offset with its uncertainty, and the latest quote's age, inside their limits."""
-    limit_ms = limit.total_seconds() * 1000
     return [
-        at_most(
-            "gateway clock offset and uncertainty",
-            abs(offset.offset_ms) + offset.uncertainty_ms,
-            limit_ms,
-            "ms",
-            offset.samples,
-        ),
+        *gateway_clock_agrees(offset, limit),
         at_most("trade server zone", abs(zone.offset_seconds) / 3600, 14, "h"),
         at_most("quote time after the zone", abs(zone.residual_ms), freshness.total_seconds() * 1000, "ms"),
     ]
+
+
+def gateway_clock_agrees(offset: ClockOffset, limit: timedelta) -> list[Measurement]:
+    """The gateway's offset with its uncertainty, inside its limit."""
+    worst_ms = abs(offset.offset_ms) + offset.uncertainty_ms
+    name = "gateway clock offset and uncertainty"
+    return [at_most(name, worst_ms, limit.total_seconds() * 1000, "ms", offset.samples)]

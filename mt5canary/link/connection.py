@@ -9,12 +9,13 @@ request later (measured in docs/at-most-once.md).
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket as sockets
 import struct
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import zmq
 from msgspec import Struct
@@ -29,8 +30,11 @@ GIVE_UP_MILLISECONDS = 5_000
 """How long the kernel may go on trying to deliver what was sent (TCP_MAXRT)."""
 
 
-class ConnectFinding(LinkFinding):
-    """The TCP connection or the ZMTP handshake did not complete."""
+SLICE_MILLISECONDS = 200
+"""How long a reply is waited for before the monitor is asked whether the connection still stands."""
+
+MECHANISM_MISMATCH = 0x11000002
+"""The value of ``HANDSHAKE_FAILED_PROTOCOL`` where one end wants CURVE and the other does not."""
 
 
 class SocketEvent(Struct, frozen=True, kw_only=True):
@@ -41,12 +45,24 @@ class SocketEvent(Struct, frozen=True, kw_only=True):
     at_ns: int
 
 
+class ConnectFinding(LinkFinding):
+    """The TCP connection or the ZMTP handshake did not complete; ``events`` is what the socket's monitor saw."""
+
+    def __init__(self, text: str, events: Sequence[SocketEvent] = ()) -> None:
+        super().__init__(text)
+        self.events = tuple(events)
+
+
 class RoundTripEstimate(Struct, frozen=True, kw_only=True):
-    """The kernel's own figures for a TCP connection (Linux ``struct tcp_info``), microseconds."""
+    """The kernel's own figures for a TCP connection (Linux ``struct tcp_info``), microseconds.
+
+    ``unacknowledged`` counts the segments that left and were not confirmed: what the network did not deliver.
+    """
 
     rtt_us: int
     minimum_rtt_us: int
     retransmissions: int
+    unacknowledged: int = 0
 
 
 class Ends(Struct, frozen=True, kw_only=True):
@@ -109,6 +125,7 @@ class Connection:
             self._socket.setsockopt(zmq.CURVE_SECRETKEY, route.curve.client_secret)
         self._monitor = self._socket.get_monitor_socket()
         self._source = route.source
+        self._curve = route.curve is not None
         self._receive_timeout = -2
         self._descriptor = -1
         self.events: list[SocketEvent] = []
@@ -135,7 +152,8 @@ class Connection:
                 return self.ends
             elif event.name in ("CLOSED", "DISCONNECTED") or event.name.startswith("HANDSHAKE_FAILED"):
                 break
-        raise ConnectFinding(self._how_far(connected_ns > 0, (time.monotonic_ns() - started) / 1e9))
+        text = self._how_far(connected_ns > 0, (time.monotonic_ns() - started) / 1e9)
+        raise ConnectFinding(text, self.events)
 
     def _how_far(self, connected: bool, seconds: float) -> str:
         seen = ", ".join(event.name for event in self.events) or "nothing"
@@ -146,7 +164,7 @@ class Connection:
             )
         return (
             f"{self.url} accepts TCP but the ZMTP handshake did not complete within {seconds:.1f} s (the socket's "
-            f"monitor saw: {seen}); what listens there is no ZeroMQ REP socket, or it wants another CURVE key"
+            f"monitor saw: {seen}); {why_no_handshake(self.events, self._curve)}"
         )
 
     def _events_until(self, deadline_ns: int) -> Iterator[SocketEvent]:
@@ -176,9 +194,24 @@ class Connection:
 
     def receive(self, timeout_ms: int) -> bytes | None:
         """The reply's one frame, or None when none came in time; raises LinkFinding for several frames."""
-        if timeout_ms != self._receive_timeout:
-            self._socket.setsockopt(zmq.RCVTIMEO, timeout_ms)
-            self._receive_timeout = timeout_ms
+        deadline = time.monotonic_ns() + timeout_ms * 1_000_000
+        left = timeout_ms
+        while left > 0:
+            frame = self._receive_within(min(left, SLICE_MILLISECONDS))
+            if frame is not None:
+                return frame
+            if any(event.name == "DISCONNECTED" for event in self.drain_events()):
+                raise LinkFinding(
+                    f"the connection to {self.url} ended before a reply came: the gateway or something on the way "
+                    f"closed it, or the reply was longer than {REPLY_LIMIT:,} bytes"
+                )
+            left = (deadline - time.monotonic_ns()) // 1_000_000
+        return None
+
+    def _receive_within(self, milliseconds: int) -> bytes | None:
+        if milliseconds != self._receive_timeout:
+            self._socket.setsockopt(zmq.RCVTIMEO, milliseconds)
+            self._receive_timeout = milliseconds
         try:
             frame = self._socket.recv()
         except zmq.Again:
@@ -186,6 +219,18 @@ class Connection:
         if self._socket.getsockopt(zmq.RCVMORE):
             raise LinkFinding(f"the reply from {self.url} has several frames; a reply is one")
         return frame
+
+    def why_silent(self) -> str:
+        """What the kernel knows of a request that was not answered: delivered, or not."""
+        kernel = self.kernel_estimate()
+        if kernel is None:
+            return "the kernel cannot say whether the request arrived"
+        if kernel.unacknowledged:
+            return (
+                f"the network did not deliver it: {kernel.unacknowledged} segments unacknowledged, "
+                f"{kernel.retransmissions} sent again"
+            )
+        return "the gateway's host has the request, so the gateway is silent, not the network"
 
     def kernel_estimate(self) -> RoundTripEstimate | None:
         """The kernel's round-trip figures as they are now; None where they cannot be read."""
@@ -212,6 +257,18 @@ class Connection:
         self._socket.close(0)
 
 
+def why_no_handshake(events: Sequence[SocketEvent], curve: bool) -> str:
+    """What the monitor's events say about a ZMTP handshake that did not complete."""
+    failed = next((event for event in events if event.name.startswith("HANDSHAKE_FAILED")), None)
+    if failed is not None and failed.name == "HANDSHAKE_FAILED_AUTH":
+        return "the gateway does not admit this client's CURVE key"
+    if failed is not None and failed.name == "HANDSHAKE_FAILED_PROTOCOL" and failed.value == MECHANISM_MISMATCH:
+        return "one end wants CURVE and the other does not: a CURVE key is missing at one of them"
+    if curve and failed is not None and failed.value == errno.EPIPE:
+        return "the gateway ended the CURVE handshake: its CURVE key is not the pinned one, or it does not use CURVE"
+    return "what listens there is no ZeroMQ REP socket, or it wants another CURVE key"
+
+
 def _text(address: tuple[str, int]) -> str:
     host, port = address[0], address[1]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -223,7 +280,9 @@ def _tcp_info(connection: sockets.socket) -> RoundTripEstimate | None:
     info = connection.getsockopt(sockets.IPPROTO_TCP, sockets.TCP_INFO, 256)
     if len(info) < 152:
         return None
-    rtt, retransmissions = struct.unpack_from("=I", info, 68)[0], struct.unpack_from("=I", info, 100)[0]
+    unacknowledged, rtt, retransmissions, minimum = (
+        struct.unpack_from("=I", info, place)[0] for place in (24, 68, 100, 148)
+    )
     return RoundTripEstimate(
-        rtt_us=rtt, minimum_rtt_us=struct.unpack_from("=I", info, 148)[0], retransmissions=retransmissions
+        rtt_us=rtt, minimum_rtt_us=minimum, retransmissions=retransmissions, unacknowledged=unacknowledged
     )

@@ -1,41 +1,35 @@
 """Who answers: the gateway, the terminal and the account behind it (criteria L3 and L4).
 
 A declared value is never enough by itself: what ``HELLO`` says is held against the plan and against what
-``GET_ACCOUNT`` says, and the market must be seen to move.
+``GET_ACCOUNT`` says. A gateway of the base protocol alone shows less: what it cannot show is UNPROVEN, item by item.
 """
 
 from __future__ import annotations
 
-import time
-from datetime import timedelta
-
 from msgspec import Struct
 
 from mt5canary.link.connection import Ends, RoundTripEstimate
-from mt5canary.link.session import Exchange, ReadSession
-from mt5canary.measurement import Measurement, above, at_least, at_most, equal, one_of, unproven
+from mt5canary.link.dialect import UPGRADE
+from mt5canary.link.session import Exchange
+from mt5canary.measurement import Measurement, at_least, at_most, equal, one_of, unproven
 from mt5canary.plan import Account
 from mt5canary.wire import frames
-from mt5canary.wire.replies import AccountReply, HelloReply, PingReply, Tick
+from mt5canary.wire.replies import AccountReply, HelloReply, PingReply, Position
 
 TRADE_MODES = ("demo", "contest", "real")
-TICK_DEADLINE = timedelta(seconds=5)
-TICK_PAUSE_SECONDS = 0.02
 
 
-class QuotesSeen(Struct, frozen=True, kw_only=True):
-    """The quotes of one short look at the market, in order, with the wall-clock time of the last one's arrival."""
+class ExpectedEnds(Struct, frozen=True, kw_only=True):
+    """What the plan and L1 say of a connection's ends."""
 
-    ticks: tuple[Tick, ...]
-    received_wall: int
-
-    @property
-    def latest(self) -> Tick:
-        """The quote seen last."""
-        return self.ticks[-1]
+    peers: tuple[str, ...]
+    source: str | None
+    curve: bool
 
 
-def connection_completed(ends: Ends, now: RoundTripEstimate | None, minimum_us: int) -> list[Measurement]:
+def connection_completed(
+    ends: Ends, now: RoundTripEstimate | None, minimum_us: int, expected: ExpectedEnds | None = None
+) -> list[Measurement]:
     """The TCP connection's two ends differ, the ZMTP handshake took place, the peer is not too near.
 
     ``minimum_us`` is the plan's ``min_rtt_us``; 0 switches that tripwire off.
@@ -44,12 +38,28 @@ def connection_completed(ends: Ends, now: RoundTripEstimate | None, minimum_us: 
         at_least("ZMTP handshake completed after", ends.handshake_ms, ends.connected_ms, "ms"),
         equal(f"two ends, {ends.local} and {ends.peer}, differ", ends.local != ends.peer, True),
     ]
-    kernel = now or ends.kernel
-    if minimum_us and kernel is None:
-        measurements.append(unproven("kernel's minimum round trip", f">= {minimum_us} us, where it can be read"))
-    elif minimum_us and kernel is not None:
-        measurements.append(at_least("kernel's minimum round trip", kernel.minimum_rtt_us, minimum_us, "us"))
+    if expected is not None:
+        measurements.append(one_of("the far end is an address that L1 judged", host_of(ends.peer), expected.peers))
+        if expected.source is not None:
+            measurements.append(equal("this node speaks from", host_of(ends.local), expected.source))
+        if expected.curve:
+            measurements.append(equal("CURVE handshake completed with the pinned key", True, True))
+    measurements += not_too_near(now or ends.kernel, minimum_us)
     return measurements
+
+
+def not_too_near(kernel: RoundTripEstimate | None, minimum_us: int) -> list[Measurement]:
+    """The kernel's minimum round trip is no less than the plan's; below it the connection ends on this machine."""
+    if not minimum_us:
+        return []
+    if kernel is None:
+        return [unproven("kernel's minimum round trip", f">= {minimum_us} us, where it can be read")]
+    return [at_least("kernel's minimum round trip", kernel.minimum_rtt_us, minimum_us, "us")]
+
+
+def host_of(end: str) -> str:
+    """The address of one end, without its port."""
+    return end.rpartition(":")[0].strip("[]").removeprefix("::ffff:")
 
 
 def answered(hello: HelloReply, asked: Exchange, ping: PingReply, pinged: Exchange) -> list[Measurement]:
@@ -68,7 +78,9 @@ def answered(hello: HelloReply, asked: Exchange, ping: PingReply, pinged: Exchan
 def is_expected(hello: HelloReply, account: AccountReply, kind: str, expected: Account) -> list[Measurement]:
     """Terminal and account are the plan's, and ``HELLO`` and ``GET_ACCOUNT`` agree about them."""
     mode = hello.account.trade_mode
+    company = getattr(expected, "company", None)  # an optional key of the plan
     return [
+        *([equal("account company", hello.account.company, company)] if company is not None else []),
         equal("terminal kind", hello.terminal.kind, kind),
         equal("account login", hello.account.login, expected.login),
         equal("account server", hello.account.server, expected.server),
@@ -97,26 +109,37 @@ def may_trade(hello: HelloReply) -> list[Measurement]:
     ]
 
 
-def watch_quotes(session: ReadSession, symbol: str) -> QuotesSeen:
-    """Ask for quotes until two with different times were seen, or until the deadline."""
-    deadline = time.monotonic() + TICK_DEADLINE.total_seconds()
-    ticks: list[Tick] = []
-    while True:
-        tick = session.tick(symbol)
-        received = time.time_ns()
-        if not ticks or tick.time_msc != ticks[-1].time_msc:
-            ticks.append(tick)
-        if len(ticks) >= 2 or time.monotonic() >= deadline:
-            return QuotesSeen(ticks=tuple(ticks), received_wall=received)
-        time.sleep(TICK_PAUSE_SECONDS)
-
-
-def market_moves(quotes: QuotesSeen) -> list[Measurement]:
-    """The quotes are prices, and their times moved forward while we looked."""
-    times = [tick.time_msc for tick in quotes.ticks]
+def base_answered(ping: PingReply, pinged: Exchange) -> list[Measurement]:
+    """What ``PING`` alone shows where ``HELLO`` is unknown (L3)."""
+    nonce = frames.parse(pinged.request)["nonce"]
     return [
-        at_least("distinct quote times", len(set(times)), 2, samples=len(times)),
-        equal("quote times run forward", times == sorted(times), True, samples=len(times)),
-        above("lowest bid", min(tick.bid for tick in quotes.ticks), 0, samples=len(times)),
-        at_least("narrowest spread", min(tick.ask - tick.bid for tick in quotes.ticks), 0, samples=len(times)),
+        unproven("HELLO status", f"= ok; the gateway answers UNKNOWN_ACTION: {UPGRADE}"),
+        equal("PING status", ping.status, "ok"),
+        equal("PING repeats the uuid", ping.uuid, pinged.uuid),
+        unproven("PING repeats the nonce", f"= {nonce}; the base protocol need not")
+        if ping.nonce is None
+        else equal("PING repeats the nonce", ping.nonce, nonce),
+    ]
+
+
+def base_identity(account: AccountReply, positions: list[Position], expected: Account) -> list[Measurement]:
+    """What ``GET_ACCOUNT`` and ``GET_POSITIONS`` alone show of terminal and account (L4)."""
+    told = (("login", account.login), ("server", account.server), ("trade_mode", account.trade_mode))
+    shown_by_hello = ("terminal kind", "terminal connected", "terminal allows trading", "account allows trading")
+    return [
+        equal("GET_ACCOUNT status", account.status, "ok"),
+        equal("account currency", account.currency, expected.currency),
+        at_least("account balance", account.balance, expected.min_balance, account.currency),
+        at_least("open positions listed", len(positions), 0),
+        *(
+            unproven(f"account {name}", f"= {getattr(expected, name)}; {UPGRADE}, by HELLO and GET_ACCOUNT")
+            if value is None
+            else equal(f"account {name}", value, getattr(expected, name))
+            for name, value in told
+        ),
+        at_most("account leverage", account.leverage, expected.leverage, "1:N")
+        if account.leverage is not None
+        else unproven("account leverage", f"<= {expected.leverage}; {UPGRADE}, by HELLO"),
+        *(unproven(item, f"{UPGRADE}, by HELLO") for item in shown_by_hello),
+        unproven("distinct quote times", f">= 2; {UPGRADE}, by GET_TICK"),
     ]

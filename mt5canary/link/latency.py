@@ -8,7 +8,7 @@ from datetime import timedelta
 from msgspec import Struct
 
 from mt5canary.link.connection import RoundTripEstimate
-from mt5canary.link.session import ReadSession
+from mt5canary.link.session import READ_TIMEOUT_MS, ReadSession, Timeout
 from mt5canary.measurement import Measurement, Outcome, above, at_least, by_rule, unproven
 from mt5canary.statistics import claim_p99, quantile, samples_for_p99, upper_bound
 
@@ -17,35 +17,56 @@ BUDGET = timedelta(seconds=10)
 
 
 class RoundTrips(Struct, frozen=True, kw_only=True):
-    """Round trips of ``PING`` in milliseconds, in the order in which they were made."""
+    """Round trips of ``PING`` in milliseconds, in the order in which they were made.
+
+    One that timed out counts with the time that was waited, which it was longer than.
+    """
 
     milliseconds: tuple[float, ...]
+    timed_out: int = 0
+    answered_only: tuple[float, ...] | None = None
 
     @property
     def count(self) -> int:
         """How many there are."""
         return len(self.milliseconds)
 
+    @property
+    def answered(self) -> tuple[float, ...]:
+        """Those that were answered."""
+        return self.milliseconds if self.answered_only is None else self.answered_only
+
     def at(self, share: float) -> float | None:
         """A quantile in milliseconds; None without samples."""
         return quantile(sorted(self.milliseconds), share)
 
 
-def look(session: ReadSession, limit_ms: float, confidence: float) -> RoundTrips:
-    """Make round trips until the claim about the 99th percentile is decided, or the time is up."""
-    deadline = time.monotonic() + BUDGET.total_seconds()
+def look(session: ReadSession, limit_ms: float, confidence: float, budget: timedelta = BUDGET) -> RoundTrips:
+    """Make round trips until the claim about the 99th percentile is decided, or the time is up.
+
+    A round trip that times out is counted; one that was waited for less than the limit would say nothing, so none is
+    begun when less is left.
+    """
+    deadline = time.monotonic() + budget.total_seconds()
     needed = samples_for_p99(confidence)
     seen: list[float] = []
+    answered: list[float] = []
     over = 0
-    while time.monotonic() < deadline:
-        session.ping()
-        assert session.last is not None
-        assert session.last.round_trip_ms is not None
-        seen.append(session.last.round_trip_ms)
+    while (left_ms := (deadline - time.monotonic()) * 1000) >= limit_ms:
+        try:
+            session.ping(min(READ_TIMEOUT_MS, int(left_ms)))
+        except Timeout:
+            assert session.last is not None
+            seen.append(max(session.last.waited_ms, limit_ms))
+        else:
+            assert session.last is not None
+            assert session.last.round_trip_ms is not None
+            seen.append(session.last.round_trip_ms)
+            answered.append(seen[-1])
         over += seen[-1] >= limit_ms
         if len(seen) >= needed and claim_p99(over, len(seen), confidence) is not Outcome.UNPROVEN:
             break
-    return RoundTrips(milliseconds=tuple(seen))
+    return RoundTrips(milliseconds=tuple(seen), timed_out=len(seen) - len(answered), answered_only=tuple(answered))
 
 
 def within_limit(trips: RoundTrips, limit_ms: float, confidence: float, name: str) -> list[Measurement]:
@@ -69,12 +90,12 @@ def within_limit(trips: RoundTrips, limit_ms: float, confidence: float, name: st
 
 def plausible(trips: RoundTrips, kernel: RoundTripEstimate | None) -> list[Measurement]:
     """Round trips of a living peer: none is zero, they differ, and none beats the kernel's own minimum."""
-    if not trips.count:
+    if not trips.answered:
         return [unproven("fastest round trip", "> 0 ms", "ms")]
-    fastest = min(trips.milliseconds)
+    fastest = min(trips.answered)
     measurements = [
-        above("fastest round trip", fastest, 0, "ms", trips.count),
-        at_least("distinct round trips", len(set(trips.milliseconds)), 2, samples=trips.count),
+        above("fastest round trip", fastest, 0, "ms", len(trips.answered)),
+        at_least("distinct round trips", len(set(trips.answered)), 2, samples=len(trips.answered)),
     ]
     if kernel is not None:
         measurements.append(

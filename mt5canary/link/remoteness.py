@@ -107,13 +107,47 @@ def is_remote(resolution: Resolution, interfaces: Iterable[Interface]) -> list[M
     ]
 
 
+def is_on_loopback(resolution: Resolution) -> bool:
+    """Whether a host has addresses and all of them are loopback."""
+    return bool(resolution.addresses) and all(ipaddress.ip_address(text).is_loopback for text in resolution.addresses)
+
+
 def is_declared_simulation(resolution: Resolution) -> list[Measurement]:
-    """For a simulated gateway that the run itself started: it is where the run put it, on loopback."""
+    """For a declared simulation on this machine: it is where it was put, on loopback."""
     return [
         equal(
-            f"{address} is declared: a simulation of this run's own, on loopback",
+            f"{address} is declared: a simulation on loopback",
             ipaddress.ip_address(address).is_loopback,
             True,
         )
         for address in resolution.addresses
     ]
+
+
+def is_declared_tunnel(resolution: Resolution, interfaces: Iterable[Interface], curve: bool) -> list[Measurement]:
+    """For ``via: tunnel``: each address is the forward's end on this machine, and a pinned key says who is beyond it.
+
+    The address of a forward proves no remoteness; the CURVE handshake (L2) and the round trip (L6) must.
+    """
+    known = tuple(interfaces)
+    measurements = [
+        equal(f"what speaks against {address} as a tunnel's end here", why_no_tunnel_end(address, known), "nothing")
+        for address in resolution.addresses
+    ]
+    if curve:
+        return [*measurements, equal("CURVE key pinned for the gateway beyond the tunnel", True, True)]
+    missing = "curve.server_key and curve.client_key_file in the plan: who is beyond a tunnel, only a key can show"
+    return [*measurements, unproven("CURVE key pinned for the gateway beyond the tunnel", missing)]
+
+
+def why_no_tunnel_end(address: str, interfaces: Iterable[Interface]) -> str:
+    """What speaks against an address as the near end of a tunnel: all but that it is this machine's own."""
+    reason = why_not_remote(address, interfaces)
+    own = reason is None or reason.startswith(("loopback", "one of this machine's own"))
+    return "nothing" if own else str(reason)
+
+
+def resolves_as_before(first: Resolution, now: Resolution) -> list[Measurement]:
+    """The host's name stands for the same addresses at the end of the run as at its beginning."""
+    shown = ", ".join(sorted(now.addresses)) or "nothing"
+    return [equal(f"{first.host} resolves at the end to", shown, ", ".join(sorted(first.addresses)))]

@@ -9,6 +9,7 @@ A failed exchange costs the socket: the next request goes over a fresh connectio
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 import uuid
@@ -22,6 +23,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from mt5canary.errors import Finding, LinkFinding
 from mt5canary.link.connection import Connection, Ends, RoundTripEstimate, Route
+from mt5canary.link.dialect import Dialect
 from mt5canary.wire import frames, replies, requests
 from mt5canary.wire.requests import REQUESTS, SIGNED_ACTIONS, Request
 from mt5canary.wire.signature import sign
@@ -46,11 +48,17 @@ class Exchange(Struct, frozen=True, kw_only=True, omit_defaults=True):
     received: int | None = None
     reply: bytes | None = None
     failure: str | None = None
+    gave_up: int | None = None
 
     @property
     def round_trip_ms(self) -> float | None:
         """From the request's last instant here to the reply's first, in milliseconds."""
         return None if self.received is None else (self.received - self.sent) / 1e6
+
+    @property
+    def waited_ms(self) -> float:
+        """How long a reply was waited for in vain; 0 where it came."""
+        return 0.0 if self.gave_up is None else (self.gave_up - self.sent) / 1e6
 
 
 class Timeout(LinkFinding):
@@ -81,6 +89,16 @@ class Connected(Struct, frozen=True, kw_only=True):
     ends: Ends
 
 
+class Reconnected(Struct, frozen=True, kw_only=True):
+    """The record of a connection that took the place of one that was lost, and how that one was lost."""
+
+    name: str = "reconnected"
+    connection: int
+    before: int
+    lost: str
+    peer: str
+
+
 class Signer:
     """Signs the actions that change something, for one account, in the gateway's clock."""
 
@@ -98,17 +116,30 @@ class Signer:
         return sign(self._secret, request, self._server, self._login, datetime.now(UTC) + self.clock_offset)
 
 
+_numbers = itertools.count()
+"""Connections are numbered through the process, so that a reply in the evidence belongs to one of them."""
+
+
 class ReadSession:
     """A session that can only ask.
 
-    ``while_waiting`` is called after each request has left and before its reply is waited for.
+    ``while_waiting`` is called after each request has left and before its reply is waited for. ``dialect`` says
+    what may be said to this gateway; without it everything that the session's kind may say.
     """
 
     actions: ClassVar[frozenset[str]] = frozenset(REQUESTS) - SIGNED_ACTIONS
 
-    def __init__(self, route: Route, record: Recorder, while_waiting: Callable[[], object] | None = None) -> None:
+    def __init__(
+        self,
+        route: Route,
+        record: Recorder,
+        while_waiting: Callable[[], object] | None = None,
+        dialect: Dialect | None = None,
+    ) -> None:
         self.route = route
         self._while_waiting = while_waiting
+        self._dialect = dialect
+        self._lost = ""
         self._record = record
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._connection: Connection | None = None
@@ -136,10 +167,22 @@ class ReadSession:
         except LinkFinding:
             self._drop()
             raise
-        connected = Connected(connection=len(self.connections), url=self.route.url, ends=ends)
+        connected = Connected(connection=next(_numbers), url=self.route.url, ends=ends)
         self.connections.append(connected)
         self._record("connection", connected)
+        if self._lost:
+            before = self.connections[-2].connection if len(self.connections) > 1 else connected.connection
+            lost, self._lost = self._lost, ""
+            self._record(
+                "event",
+                Reconnected(connection=connected.connection, before=before, lost=lost, peer=ends.peer),
+            )
         return ends
+
+    @property
+    def peer(self) -> str:
+        """The far end of the latest connection; empty before the first."""
+        return self.connections[-1].ends.peer if self.connections else ""
 
     def kernel_estimate(self) -> RoundTripEstimate | None:
         """The kernel's round-trip figures of the present connection; None where there are none."""
@@ -162,12 +205,14 @@ class ReadSession:
         action = str(request.__struct_config__.tag)
         if action not in self.actions:
             raise AssertionError(f"{type(self).__name__} cannot send {action}")
+        frame = frames.encode(request)
+        if self._dialect is not None:
+            self._dialect.require(action, frame)
         if self._connection is None:
             self.connect()
         assert self._connection is not None
-        frame = frames.encode(request)
         limit = timeout_ms if timeout_ms is not None else TIMEOUTS_MS.get(action, READ_TIMEOUT_MS)
-        received, reply, failure = None, None, None
+        received, reply, failure, gave_up = None, None, None, None
         sent_wall, sent = time.time_ns(), time.monotonic_ns()
         try:
             self._connection.send(frame)
@@ -176,22 +221,24 @@ class ReadSession:
             reply = self._connection.receive(limit)
             received = time.monotonic_ns()
             if reply is None:
-                received, failure = None, f"no reply within {limit / 1000:g} s"
+                gave_up = received
+                received, failure = None, f"no reply within {limit / 1000:g} s: {self._connection.why_silent()}"
         except LinkFinding as finding:
-            failure = str(finding)
+            failure, gave_up = str(finding), time.monotonic_ns()
         exchange = Exchange(
             action=action,
             uuid=request.uuid,
-            connection=len(self.connections) - 1,
+            connection=self.connections[-1].connection,
             request=frame,
             sent_wall=sent_wall,
             sent=sent,
             received=received,
             reply=reply,
             failure=failure,
+            gave_up=gave_up,
         )
         if failure is not None:
-            self._drop()
+            self._lose(f"{action}: {failure}")
         self.exchange_count += 1
         self._record("exchange", exchange)
         self.last = exchange
@@ -200,10 +247,21 @@ class ReadSession:
     def _ask(self, request: Request, kind: type[R], timeout_ms: int | None = None) -> R:
         exchange = self.exchange(request, timeout_ms)
         try:
-            return understand(exchange, request.nonce, kind)
-        except Unreadable:
-            self._drop()
+            reply = understand(exchange, request.nonce, kind)
+        except Unreadable as finding:
+            self._lose(str(finding))
             raise
+        except Refused as refusal:
+            if self._dialect is not None:
+                self._dialect.refused(exchange.action, refusal.reply.error_code)
+            raise
+        if self._dialect is not None:
+            self._dialect.answered(exchange.action)
+        return reply
+
+    def _lose(self, how: str) -> None:
+        self._lost = how
+        self._drop()
 
     def hello(self) -> replies.HelloReply:
         """Ask who is there."""
@@ -287,9 +345,14 @@ class ClosingSession(ReadSession):
     actions: ClassVar[frozenset[str]] = ReadSession.actions | {"CLOSE", "CLOSE_ALL", "HALT", "LEASE"}
 
     def __init__(
-        self, route: Route, record: Recorder, signer: Signer, while_waiting: Callable[[], object] | None = None
+        self,
+        route: Route,
+        record: Recorder,
+        signer: Signer,
+        while_waiting: Callable[[], object] | None = None,
+        dialect: Dialect | None = None,
     ) -> None:
-        super().__init__(route, record, while_waiting)
+        super().__init__(route, record, while_waiting, dialect)
         self.signer = signer
 
     def _signed(self, request: Request) -> Request:
@@ -335,8 +398,9 @@ class TradingSession(ClosingSession):
         signer: Signer,
         permit: Callable[[], None],
         while_waiting: Callable[[], object] | None = None,
+        dialect: Dialect | None = None,
     ) -> None:
-        super().__init__(route, record, signer, while_waiting)
+        super().__init__(route, record, signer, while_waiting, dialect)
         self._permit = permit
 
     def resume(self, reason: str) -> replies.HaltReply:

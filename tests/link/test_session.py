@@ -136,7 +136,7 @@ def test_no_reply_is_a_timeout_and_said_so(session: ReadSession, liar: Between, 
         session.ping(200)
     assert 0.2 <= time.monotonic() - started < 3
     assert records[-1][1].received is None
-    assert records[-1][1].failure == "no reply within 0.2 s"
+    assert records[-1][1].failure.startswith("no reply within 0.2 s")
 
 
 def test_late_reply_is_never_taken_for_the_next(session: ReadSession, liar: Between) -> None:

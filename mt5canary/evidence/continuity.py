@@ -1,0 +1,47 @@
+"""Whether a run spoke to one and the same gateway from its first connection to its last (part of criterion E3).
+
+Read from the chain alone: every session's connections with their far ends, every ``HELLO`` with the instance that
+answered it, every loss of a connection. What happened between two connections nobody saw, so a run that lost one is
+UNPROVEN at best; one that came back to another peer or another instance is a failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from mt5canary.evidence.exchanges import exchanges
+from mt5canary.measurement import Measurement, Outcome, by_rule, equal
+
+
+def one_gateway_throughout(records: Iterable[dict[str, Any]]) -> list[Measurement]:
+    """The far end, the gateway's instance, and the connections that were lost."""
+    kept = list(records)
+    peers = list(dict.fromkeys(_peer(record) for record in kept if record["kind"] == "connection"))
+    instances = list(dict.fromkeys(_instances(kept)))
+    lost = [record for record in kept if record["kind"] == "event" and record.get("name") == "reconnected"]
+    measurements = [_only_one("far ends of all connections", peers)] if peers else []
+    if instances:
+        measurements.append(_only_one("gateway instances that answered HELLO", instances))
+    if peers:
+        outcome = Outcome.UNPROVEN if lost else Outcome.PASS
+        shown = f"{len(lost)}: {lost[0]['lost']}" if lost else 0
+        rule = "= 0; between two connections nothing was seen"
+        measurements.append(by_rule("connections that were lost and made anew", shown, outcome, rule))
+    return measurements
+
+
+def _only_one(name: str, found: list[str]) -> Measurement:
+    return equal(name, ", then ".join(found), found[0], samples=len(found))
+
+
+def _peer(record: dict[str, Any]) -> str:
+    ends = record.get("ends")
+    return str(ends.get("peer")) if isinstance(ends, dict) else "unknown"
+
+
+def _instances(records: Iterable[dict[str, Any]]) -> Iterable[str]:
+    for told in exchanges(records, {"HELLO"}):
+        gateway = (told.reply or {}).get("gateway")
+        if isinstance(gateway, dict):
+            yield str(gateway.get("instance"))
