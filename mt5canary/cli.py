@@ -19,9 +19,7 @@ from mt5canary.errors import Unproven, UsageProblem
 COMMANDS = {
     "baseline": ("mt5canary.guardian.baseline_command", "record what the market's features look like"),
     "close-all": ("mt5canary.order.close_all_command", "emergency: flatten, with or without a run going on"),
-        "mt5canary.link.diagnose_command",
-        "why the link does not work: what was seen, what it means, what to do",
-    ),
+    "diagnose": ("mt5canary.link.diagnose_command", "why the link does not work, and what to do next"),
     "explain": ("mt5canary.order.explain_command", "what a retcode means and what to do next"),
     "halt": ("mt5canary.guardian.breaker_command", "open the breaker: no order leaves any more"),
     "keygen": ("mt5canary.gateway.keygen", "write the shared secret and the CURVE keys of both ends"),
