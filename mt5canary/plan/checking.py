@@ -126,13 +126,11 @@ class Checker:
             return self._refused(node, kind)
         values: dict[str, Any] = {}
         for name, inner in node.entries.items():
-            try:
-                kind.name.read(name)
-            except ValueError:
-                values[name] = _WRONG
+            fits = kind.name.fits(name)
+            if not fits:
                 self._note(inner, f"was named {shown(name)}; must be {kind.name.words}")
             value = self._section(kind.section, inner)
-            values.setdefault(name, value)
+            values[name] = value if fits else _WRONG
         return _WRONG if _WRONG in values.values() else values
 
     def _refused(self, node: Node, kind: Kind, beyond: bool = False) -> Any:

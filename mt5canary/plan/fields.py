@@ -6,7 +6,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from math import isfinite
 from pathlib import Path
 from typing import Any, NoReturn, Self
@@ -78,6 +78,14 @@ class Takes(Struct, frozen=True):
         written.encode()
         return self.parse(written)
 
+    def fits(self, written: str) -> bool:
+        """Whether a text is what the words say."""
+        try:
+            self.read(written)
+        except ValueError:
+            return False
+        return True
+
 
 class Several(Struct, frozen=True):
     """A list of values of one kind."""
@@ -93,17 +101,17 @@ class Several(Struct, frozen=True):
 
 def whole(**bounds: int) -> Takes:
     """Take a whole number; bounds are ``at_least``, ``above``, ``at_most``, ``below``."""
-    return _bounded("a whole number", lambda written: int(_ascii(written)), bounds)
+    return _bounded("a whole number", _numeric(int), bounds)
 
 
 def number(**bounds: float) -> Takes:
     """Take a number that need not be exact; bounds as of a whole one."""
-    return _bounded("a number", _float, bounds)
+    return _bounded("a number", _numeric(float), bounds)
 
 
 def amount(**bounds: int | Decimal) -> Takes:
     """Take an exact decimal; bounds as of a whole number."""
-    return _bounded("a number", _decimal, bounds)
+    return _bounded("a number", _numeric(_decimal), bounds)
 
 
 def span(**bounds: timedelta) -> Takes:
@@ -149,33 +157,32 @@ def _bounded(noun: str, parse: Callable[[str], Any], bounds: Mapping[str, Any]) 
 
     said = {name: format_duration(one) if isinstance(one, timedelta) else str(one) for name, one in bounds.items()}
     if said.keys() == {"at_least", "at_most"}:
-        return Takes(f"{noun} from {said['at_least']} to {said['at_most']}", within)
-    return Takes(
-        " ".join([noun, " and ".join(f"{name.replace('_', ' ')} {one}" for name, one in said.items())]), within
-    )
+        words = f"from {said['at_least']} to {said['at_most']}"
+    else:
+        words = " and ".join(f"{name.replace('_', ' ')} {one}" for name, one in said.items())
+    return Takes(f"{noun} {words}", within)
 
 
-def _ascii(written: str) -> str:
-    """Refuse the digits of other scripts, which Python would read."""
-    if not written.isascii():
-        raise ValueError("no ASCII")
-    return written
+def _numeric(kind: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Read finite numbers, in no other digits than 0 to 9."""
 
+    def parse(written: str) -> Any:
+        if not written.isascii():
+            raise ValueError("no ASCII")
+        try:
+            value = kind(written)
+            finite = isfinite(value)
+        except ArithmeticError:  # an integer beyond any float, or what decimal says for a ValueError
+            raise ValueError("no number of use") from None
+        if not finite:
+            raise Beyond
+        return value
 
-def _float(written: str) -> float:
-    value = float(_ascii(written))
-    if not isfinite(value):
-        raise Beyond
-    return value
+    return parse
 
 
 def _decimal(written: str) -> Decimal:
-    try:
-        value = Decimal(_ascii(written))
-    except InvalidOperation:
-        raise ValueError("no number") from None
-    if not value.is_finite():
-        raise Beyond
+    value = Decimal(written)
     if len(value.as_tuple().digits) > _MOST_DIGITS or abs(value.adjusted()) >= _MOST_DIGITS:
         raise ValueError("too many digits")
     return value
@@ -215,7 +222,7 @@ def _address(written: str) -> str:
 
 
 YES_OR_NO = choice(
-    {"true": True, "false": False, "True": True, "False": False, "yes": True, "no": False, "on": True, "off": False},
+    {**dict.fromkeys(("true", "True", "yes", "on"), True), **dict.fromkeys(("false", "False", "no", "off"), False)},
     "true or false",
 )
 AGE = Takes(f"a duration such as 24h, or {NO_AGE} for a record of any age", _age)

@@ -271,6 +271,12 @@ def test_max_age_is_none_or_a_duration(workshop: Workshop) -> None:
     assert workshop.load({"decision.max_age": "24h"}).plan.decision.max_age == timedelta(hours=24)
 
 
+@pytest.mark.parametrize(("word", "expected"), [("true", True), ("True", True), ("yes", True), ("false", False)])
+def test_truth_values(workshop: Workshop, word: str, expected: bool) -> None:
+    """True and false may be written in the ways that people know from YAML."""
+    assert workshop.load({"decision.require_evidence": word}).plan.decision.require_evidence is expected
+
+
 def test_lists_from_the_command_line(workshop: Workshop) -> None:
     """A list is written as YAML has it."""
     assert workshop.load({"waive": "[L6, G3]"}).plan.waive == ("L6", "G3")
