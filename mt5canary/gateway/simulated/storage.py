@@ -67,7 +67,7 @@ class Storage:
             )
         book = Book(account.order_tickets, account.deal_tickets, account.processed_ms)
         book.balance, book.credit = account.balance, account.credit
-        for kind, ticket, body in self._connection.execute("SELECT kind, ticket, body FROM records"):
+        for kind, ticket, body in self._connection.execute("SELECT kind, ticket, body FROM records ORDER BY ticket"):
             getattr(book, kind)[ticket] = msgspec.json.decode(body, type=_RECORDS[kind])
         return book
 
