@@ -37,7 +37,7 @@ SEND_SECONDS = 12.0
 START_SECONDS = 70.0  # initialize() waits up to 60 s for a terminal that it has to start
 ABANDONED_SECONDS = 60.0
 
-_KINDS = {kind.__name__: kind for kind in vars(results).values() if isinstance(kind, type)}
+_KINDS: dict[str, type[StructSequence]] = {kind.__name__: kind for kind in results.RESULTS}
 
 
 class RemoteTerminal:
@@ -207,7 +207,7 @@ def _serve(connection: Connection, loader: str, argument: str) -> None:
 def plain(value: Any) -> Any:
     """A result of any package with this call surface, as this project's result objects, by field name."""
     kind = _KINDS.get(type(value).__name__)
-    if kind is not None and issubclass(kind, StructSequence):
+    if kind is not None:
         return kind(plain(getattr(value, name)) for name in kind._names)
     if isinstance(value, tuple):
         return tuple(plain(entry) for entry in value)

@@ -377,3 +377,10 @@ class BookInfo(StructSequence):
     price: float
     volume: int
     volume_dbl: float
+
+
+RESULTS = (
+    *(AccountInfo, TerminalInfo, SymbolInfo, Tick, TradeRequest, OrderCheckResult, OrderSendResult),
+    *(TradePosition, TradeOrder, TradeDeal, BookInfo),
+)
+"""Every kind of result."""

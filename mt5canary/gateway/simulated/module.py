@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from mt5canary.gateway import constants
+from mt5canary.gateway import constants, results
 from mt5canary.gateway.simulated.package import SimulatedTerminal
 
 FUNCTIONS = (
@@ -19,7 +19,7 @@ FUNCTIONS = (
 
 
 def as_module(terminal: SimulatedTerminal, name: str = "MetaTrader5") -> ModuleType:
-    """A module with the package's functions and constants over one terminal.
+    """A module with the package's functions, constants and result types over one terminal.
 
     Its ``is_simulated`` is what the real package does not have.
     """
@@ -29,5 +29,7 @@ def as_module(terminal: SimulatedTerminal, name: str = "MetaTrader5") -> ModuleT
     for constant, value in vars(constants).items():
         if constant.isupper():
             setattr(module, constant, value)
+    for result in results.RESULTS:
+        setattr(module, result.__name__, result)
     module.is_simulated = True  # type: ignore[attr-defined]
     return module

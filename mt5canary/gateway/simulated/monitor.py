@@ -166,7 +166,10 @@ class Monitor:
             self._close_worst(book, figures, snapshot)
 
     def _close_worst(self, book: Book, figures: Figures, snapshot: Snapshot) -> None:
-        worst = min(book.positions.values(), key=lambda held: self._valuation.floating(held, snapshot) + held.swap)
+        worst = min(
+            book.positions.values(),
+            key=lambda held: (self._valuation.floating(held, snapshot) + held.swap, held.ticket),
+        )
         level = f"so: {figures.level:.2f}%/{self._valuation.major(figures.margin):.2f}"
         self._close(book, worst, snapshot, c.ORDER_REASON_SO, level)
 
