@@ -2,7 +2,8 @@
 
 ``-p intruder --intrude POINT:ACTION``. A point is a criterion, just before its test is called; ``before-`` and a
 criterion, before its fixtures; ``watch``, in the middle of the watch; ``flatten``, each time the way out is taken;
-``flatten-once``, the first time only; ``interrupt``, while pytest deals with a Ctrl-C.
+``flatten-once``, the first time only; ``interrupt``, while pytest deals with a Ctrl-C; ``journal-`` and a step, once
+that step of the order is on the disk.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ def pytest_configure(config: pytest.Config) -> None:
         _in_the_way_out(ACTIONS[points["flatten"]])
     if "flatten-once" in points:
         _in_the_way_out(_once(ACTIONS[points["flatten-once"]]))
+    for point, action in points.items():
+        if point.startswith("journal-"):
+            _in_the_journal(point.removeprefix("journal-"), ACTIONS[action])
     config.pluginmanager.register(Intruder(points))
 
 
@@ -89,6 +93,19 @@ def _in_the_way_out(act: Callable[[], None]) -> None:
         return whole(self, reason, by)
 
     WayOut.flatten = flatten  # type: ignore[method-assign]
+
+
+def _in_the_journal(step: str, act: Callable[[], None]) -> None:
+    from mt5canary.order.journal import Journal
+
+    whole: Any = Journal._append
+
+    def append(self: Any, entry: dict[str, Any]) -> None:
+        whole(self, entry)
+        if entry["step"] == step:
+            act()
+
+    Journal._append = append  # type: ignore[method-assign]
 
 
 def _once(act: Callable[[], None]) -> Callable[[], None]:

@@ -143,6 +143,34 @@ def test_watchdog_closes_what_a_killed_run_left(harness: Harness, point: str, ac
     eventually(lambda: not harness.processes())
 
 
+@pytest.mark.parametrize("step", ["INTENT", "SENT", "FILLED"])
+@pytest.mark.parametrize("action", ["sigkill", "sigint"])
+def test_run_that_ends_at_any_step_of_the_order_is_flat(harness: Harness, step: str, action: str) -> None:
+    """The order leaves at most once; whatever it came to is closed, by the run itself or by its watchdog."""
+    process = harness.start_live(*INTRUDER, f"journal-{step}:{action}")
+    harness.ended(process)
+    eventually(lambda: not harness.processes())
+    assert harness.filled() == (0 if step == "INTENT" else 1)
+    if step != "INTENT":
+        assert is_flat(harness)
+    if action == "sigkill":
+        said = json.loads((harness.bundle / "watchdog.log").read_text())
+        assert said["flat"] is True
+    else:
+        assert harness.verdict["flat"] is True
+
+
+def test_failed_criterion_is_followed_by_the_flatten_at_once(harness: Harness) -> None:
+    """The closing comes before the next criterion is even tried, and its reason is on record."""
+    harness.live(*INTRUDER, "X8:fail")
+    lines = (harness.bundle / "evidence.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    (flattened,) = [number for number, record in enumerate(records) if record.get("name") == "flatten"]
+    assert records[flattened]["reason"] == "X8 did not pass"
+    outcomes = {record["criterion"]: number for number, record in enumerate(records) if record["kind"] == "outcome"}
+    assert outcomes["X8"] < flattened < outcomes["X9"]
+
+
 def test_breach_opens_the_breaker_and_flattens_at_once(harness: Harness) -> None:
     """A guard that trips in earnest (the watch stood still) ends the watch early, opens the breaker and closes."""
     harness.watch["targets.simulator.limits.watch.for"] = "20s"

@@ -70,11 +70,16 @@ def in_two_frames(request: Request, pass_on: PassOn) -> Answer:
 
 def says_timeout_and_filled(request: Request, pass_on: PassOn) -> Answer:
     pass_on()
-    return answer(request, status="REJECTED", error_code="MT5_TIMEOUT", retcode=10012, error_msg="timeout")
+    return answer(request, status="REJECTED", error_code="MT5_TIMEOUT", error_msg="timeout")
+
+
+def says_no_connection_and_filled(request: Request, pass_on: PassOn) -> Answer:
+    pass_on()
+    return answer(request, status="REJECTED", error_code="MT5_REJECTED", retcode=10031, error_msg="no connection")
 
 
 def says_timeout(request: Request, pass_on: PassOn) -> Answer:
-    return answer(request, status="REJECTED", error_code="MT5_TIMEOUT", retcode=10012, error_msg="timeout")
+    return answer(request, status="REJECTED", error_code="MT5_REJECTED", retcode=10012, error_msg="timeout")
 
 
 def says_error_and_filled(request: Request, pass_on: PassOn) -> Answer:
@@ -113,7 +118,17 @@ def test_refused(canary: Canary, trading: TradingSession, journal: Journal, betw
 
 
 @pytest.mark.parametrize(
-    "rule", [lost, garbled, anothers, ticketless, in_two_frames, says_timeout_and_filled, says_error_and_filled]
+    "rule",
+    [
+        lost,
+        garbled,
+        anothers,
+        ticketless,
+        in_two_frames,
+        says_timeout_and_filled,
+        says_no_connection_and_filled,
+        says_error_and_filled,
+    ],
 )
 def test_fill_whose_reply_says_nothing_is_adopted(
     canary: Canary, trading: TradingSession, journal: Journal, between: Between, rule: Any
