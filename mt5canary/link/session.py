@@ -263,9 +263,10 @@ class ReadSession:
         self._lost = how
         self._drop()
 
-    def hello(self) -> replies.HelloReply:
+    def hello(self, timeout_ms: int | None = None) -> replies.HelloReply:
         """Ask who is there."""
-        return self._ask(requests.Hello(uuid=new_uuid(), timestamp=now(), nonce=new_nonce()), replies.HelloReply)
+        request = requests.Hello(uuid=new_uuid(), timestamp=now(), nonce=new_nonce())
+        return self._ask(request, replies.HelloReply, timeout_ms)
 
     def ping(self, timeout_ms: int | None = None) -> replies.PingReply:
         """Ask for a sign of life and the gateway's clock."""

@@ -69,6 +69,12 @@ SILENT = Shape(
     mend="on the gateway: move the socket's polling from OnTick to OnTimer; look at the terminal's Experts tab",
     outcome=Outcome.PASS,
 )
+SLOW = Shape(
+    name="slow",
+    cause="round trips over the plan's limit, of no shape that gives their cause away",
+    mend="look at the load of the terminal and at the network's round trip (kernel figure above)",
+    outcome=Outcome.PASS,
+)
 TOO_FAST = Shape(
     name="too fast to be remote",
     cause="the connection ends on this machine, whatever address it shows (a redirection, a container, a stub)",
