@@ -33,14 +33,18 @@ from mt5canary.rehearsal import SimulatedGateway, state_folder
 from mt5canary.wire.requests import SIGNED_ACTIONS
 from mt5canary.wire.signature import SignatureError, read_secret
 
-GATEWAY_LOG = "gateway.log"
 WATCHDOG_LOG = "watchdog.log"
 
 
 class Operation:
-    """Everything of a run that must still be there when everything else has gone wrong."""
+    """Everything of a run that must still be there when everything else has gone wrong.
 
-    def __init__(self, run: Run, resolved: Resolved, catalogue: Catalogue) -> None:
+    ``gateway`` is the run's own, where it has one; the operation ends it.
+    """
+
+    def __init__(
+        self, run: Run, resolved: Resolved, catalogue: Catalogue, gateway: SimulatedGateway | None = None
+    ) -> None:
         self.run = run
         self.resolved = resolved
         self._catalogue = catalogue
@@ -55,9 +59,7 @@ class Operation:
         self.is_kept = False
         self.dialect = Dialect(resolved.target.protocol)
         self.link: LinkInspection | None = None
-        self.gateway: SimulatedGateway | None = None
-        if resolved.started_by_run:
-            self.gateway = SimulatedGateway(run.folder / GATEWAY_LOG, resolved.target.scenario)
+        self.gateway = gateway
 
     @cached_property
     def route(self) -> Route:

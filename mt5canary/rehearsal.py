@@ -15,8 +15,10 @@ import time
 from pathlib import Path
 
 from mt5canary.errors import Finding
+from mt5canary.plan import Resolved
 
 START_SECONDS = 15.0
+GATEWAY_LOG = "gateway.log"
 READY = "listening on "
 
 
@@ -93,6 +95,13 @@ class SimulatedGateway:
         if self._process.stdout is not None:
             self._process.stdout.close()
         self._state.cleanup()
+
+
+def own_gateway(resolved: Resolved, folder: Path) -> SimulatedGateway | None:
+    """Start the gateway that a run of this plan needs, its log in a folder; None where somebody else runs it."""
+    if not resolved.started_by_run:
+        return None
+    return SimulatedGateway(folder / GATEWAY_LOG, resolved.target.scenario)
 
 
 def state_folder(root: Path, server: str, login: int, magic: int) -> Path:

@@ -17,8 +17,8 @@ from mt5canary import catalogue
 from mt5canary.errors import UsageProblem
 from mt5canary.evidence.books import Entry, line
 from mt5canary.evidence.run import Run
-from mt5canary.operation import Operation
 from mt5canary.plan import Resolved, load
+from mt5canary.rehearsal import own_gateway
 from plugins.completion_report import direct_reports
 from plugins.keys import CATALOGUE, MODE, OPERATION, RESOLVED, RUN
 from plugins.working_log import WorkingLog
@@ -116,13 +116,15 @@ def _begin(config: pytest.Config, mode: str, resolved: Resolved) -> None:
         rehearsal=resolved.rehearsal,
     )
     config.stash[RUN] = run
+    gateway = own_gateway(resolved, run.folder)
+    from mt5canary.operation import Operation  # here, so that it loads while the gateway comes up
+
+    config.stash[OPERATION] = operation = Operation(run, resolved, config.stash[CATALOGUE], gateway)
     direct_reports(config, run)
     if config.getoption("verbose") >= 0:
         run.listeners.append(partial(_show, config))
     working_log = WorkingLog(run.folder, Path.cwd())
     config.add_cleanup(working_log.leave_copy)
-    operation = Operation(run, resolved, config.stash[CATALOGUE])
-    config.stash[OPERATION] = operation
     config.add_cleanup(operation.finish)
     run.document("plan.yaml", resolved.masked_yaml())
     run.record("settings", {"values": _settings(resolved)})

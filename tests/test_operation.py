@@ -20,6 +20,7 @@ from mt5canary.link.session import OrderFields, TradingSession, new_uuid
 from mt5canary.measurement import Outcome
 from mt5canary.operation import WATCHDOG_LOG, Operation
 from mt5canary.plan import Resolved
+from mt5canary.rehearsal import own_gateway
 
 ROOT = Path(__file__).resolve().parents[1]
 CATALOGUE = load(ROOT / "verification" / "catalogue.yaml")
@@ -35,7 +36,7 @@ def operate(tmp_path: Path, plan: Resolved) -> Iterator[MakeOperation]:
 
     def begin(mode: str = "live", **outcomes: str) -> Operation:
         run = Run(tmp_path / "reports", mode, CATALOGUE, task="119.6", target="simulator", rehearsal=True)
-        operation = Operation(run, plan, Catalogue(CATALOGUE.criteria))
+        operation = Operation(run, plan, Catalogue(CATALOGUE.criteria), own_gateway(plan, run.folder))
         made.append(operation)
         for name, outcome in (dict.fromkeys(BEFORE_THE_ORDER, "PASS") | outcomes).items():
             if outcome != "none":
