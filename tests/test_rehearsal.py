@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from mt5canary.errors import Finding
-from mt5canary.link.session import ReadSession, Route
+from mt5canary.link.connection import Route
+from mt5canary.link.session import ReadSession
 from mt5canary.rehearsal import SimulatedGateway, state_folder
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from mt5canary.guardian.guards import Reading
-from mt5canary.link.session import OrderFields, Route, Signer, TradingSession, new_uuid
+from mt5canary.link.connection import Route
+from mt5canary.link.session import OrderFields, Signer, TradingSession, new_uuid
 from mt5canary.rehearsal import SimulatedGateway
 from tests.link.between import Between
 

@@ -49,6 +49,7 @@ def test_every_guard_is_seeded(reading: Reading, limits: Limits) -> None:
 )  # fmt: skip
 def test_position_guard_sees_each_change(reading: Reading, limits: Limits, field: str, value: Any) -> None:
     """Whatever of the position is not to change is named when it does."""
+    assert reading.position is not None
     changed = replace(reading, position=msgspec.structs.replace(reading.position, **{field: value}))
     assert field in (GUARDS["position"](reading, changed, limits) or "")
 
@@ -56,6 +57,7 @@ def test_position_guard_sees_each_change(reading: Reading, limits: Limits, field
 @pytest.mark.parametrize("field", ["current_price", "profit", "swap"])
 def test_position_guard_lets_the_market_move(reading: Reading, limits: Limits, field: str) -> None:
     """Price and profit of the position are the market's."""
+    assert reading.position is not None
     moved = replace(reading, position=msgspec.structs.replace(reading.position, **{field: 0.77}))
     assert GUARDS["position"](reading, moved, limits) is None
 

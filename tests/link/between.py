@@ -44,7 +44,7 @@ class Between:
         self._socket = self._context.socket(zmq.ROUTER)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.bind(url or "tcp://127.0.0.1:*")
-        self.url = self._socket.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()
+        self.url = str(self._socket.getsockopt_string(zmq.LAST_ENDPOINT))
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 

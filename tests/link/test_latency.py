@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mt5canary.link.connection import RoundTripEstimate
+from mt5canary.link.connection import RoundTripEstimate, Route
 from mt5canary.link.latency import RoundTrips, look, plausible, within_limit
-from mt5canary.link.session import ReadSession, Route
+from mt5canary.link.session import ReadSession
 from mt5canary.measurement import Outcome, describe, worst
 from tests.link.between import Between, pong
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from mt5canary.link.clock import ServerZone
-from mt5canary.link.session import OrderFields, Route, Signer, TradingSession
+from mt5canary.link.connection import Route
+from mt5canary.link.session import OrderFields, Signer, TradingSession
 from mt5canary.order.canary import Canary, prepare, take_snapshot
 from mt5canary.order.flatten import WayOut
 from mt5canary.order.journal import Journal

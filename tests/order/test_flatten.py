@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from mt5canary.link import session as sessions
-from mt5canary.link.session import OrderFields, Route, TradingSession, new_uuid
+from mt5canary.link.connection import Route
+from mt5canary.link.session import OrderFields, TradingSession, new_uuid
 from mt5canary.order import flatten as flattening
 from mt5canary.order.flatten import WayOut
 from tests.link.between import Answer, Between, PassOn, answer

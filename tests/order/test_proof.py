@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from mt5canary.link.clock import ServerZone
-from mt5canary.link.session import OrderFields, Route, Signer, TradingSession
+from mt5canary.link.connection import Route
+from mt5canary.link.session import OrderFields, Signer, TradingSession
 from mt5canary.measurement import Measurement, Outcome, worst
 from mt5canary.order import proof
 from mt5canary.order.canary import Canary, Snapshot, place, poll_deals, prepare, take_snapshot
@@ -108,6 +109,7 @@ def test_fill_after_the_deadline_fails(books: Books) -> None:
 @pytest.mark.parametrize("changes", [{"ticket": 0}, {"ticket": -1}, {"volume": 0.01}, {"symbol": "GBPUSD"}])
 def test_reply_of_another_fill_fails(books: Books, changes: dict[str, Any]) -> None:
     """A ticket of zero, another volume or another symbol is not the fill that was ordered."""
+    assert books.canary.reply is not None
     reply = msgspec.structs.replace(books.canary.reply, **changes)
     canary = replace(books.canary, reply=reply)
     assert outcome(proof.was_filled(canary, canary.filled_monotonic or 0, 300)) is Outcome.FAIL

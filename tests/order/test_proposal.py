@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from mt5canary.link.inspection import LinkInspection
@@ -38,7 +39,7 @@ def propose(trading: TradingSession, plan: Resolved, journal: Journal, findings:
         return OrderProposal(
             trading,
             link,
-            plan.plan.order.model_copy(update=order),
+            msgspec.structs.replace(plan.plan.order, **order),
             plan.limits,
             lambda: why_open,
             journal,
