@@ -17,13 +17,13 @@ from mt5canary import __version__
 from mt5canary.errors import Unproven, UsageProblem
 
 COMMANDS = {
-    "baseline": ("mt5canary.guardian.baseline_command", "record what the market's features look like"),
-    "close-all": ("mt5canary.order.close_all_command", "emergency: flatten, with or without a run going on"),
+    "baseline": ("mt5canary.commands.baseline", "record what the market's features look like"),
+    "close-all": ("mt5canary.commands.close_all", "emergency: flatten, with or without a run going on"),
     "diagnose": ("mt5canary.link.diagnose_command", "why the link does not work, and what to do next"),
-    "explain": ("mt5canary.order.explain_command", "what a retcode means and what to do next"),
-    "halt": ("mt5canary.guardian.breaker_command", "open the breaker: no order leaves any more"),
+    "explain": ("mt5canary.commands.explain", "what a retcode means and what to do next"),
+    "halt": ("mt5canary.commands.breaker", "open the breaker: no order leaves any more"),
     "keygen": ("mt5canary.gateway.keygen", "write the shared secret and the CURVE keys of both ends"),
-    "reset": ("mt5canary.guardian.breaker_command", "close the breaker again, by name and with a reason"),
+    "reset": ("mt5canary.commands.breaker", "close the breaker again, by name and with a reason"),
     "serve": ("mt5canary.gateway.command", "run the gateway beside a terminal, real or simulated"),
 }
 """Each command with the module that carries it out and its line in --help."""
