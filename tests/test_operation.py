@@ -59,6 +59,9 @@ def open_a_position(operation: Operation, session: TradingSession) -> None:
 
 
 def trading(operation: Operation) -> TradingSession:
+    """The session that can open, after the gateway answered HELLO as it does in the link stage."""
+    if operation.gateway is not None and not operation.exchanges_made:
+        operation.read_session().hello()
     return operation.trading_session(timedelta(0))
 
 
@@ -175,7 +178,7 @@ def test_exchanges_are_counted_over_every_session(operate: MakeOperation) -> Non
     """What the evidence stage compares with the chain counts the way out too."""
     operation = operate()
     session = operation.read_session()
-    session.ping()
+    session.hello()
     session.ping()
     open_a_position(operation, trading(operation))
     before = operation.exchanges_made
