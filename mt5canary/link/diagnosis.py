@@ -39,6 +39,13 @@ TCP_TROUBLES = {
     "EACCES": "address-is-broadcast",
     "EADDRNOTAVAIL": "source-not-here",
 }
+SILENCES = {
+    "did not deliver": "network-cut",
+    "ended before a reply": "connection-lost",
+    "several frames": "unreadable",
+}
+"""What a session says of an exchange without a reply, by the words of its failure."""
+
 GREETING_TROUBLES = {"mute": "mute", "closed": "hangs-up"}
 
 
@@ -331,6 +338,4 @@ def _handshake_trouble(error: ConnectFinding) -> str:
 
 
 def _silence_trouble(text: str) -> str:
-    if "did not deliver" in text:
-        return "network-cut"
-    return "connection-lost" if "ended before a reply" in text else "silent"
+    return next((trouble for words, trouble in SILENCES.items() if words in text), "silent")
