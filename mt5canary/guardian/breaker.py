@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mt5canary.errors import Finding
+from mt5canary.order.journal import Journal
 
 SCHEMA = 1
 
@@ -27,13 +28,14 @@ class Breaker:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / "breaker.json"
+        self._journal = Journal(folder)
 
     def why_open(self) -> str | None:
         """Why it is open, or None while it is closed; a file that cannot be understood keeps it open."""
         try:
             state: Any = json.loads(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            return None
+            return self._why_open_by_journal()
         except (OSError, ValueError, RecursionError) as error:
             return f"its state {self.path} cannot be read ({error})"
         if not isinstance(state, dict) or state.get("schema") != SCHEMA or not isinstance(state.get("open"), bool):
@@ -43,6 +45,7 @@ class Breaker:
     def trip(self, reason: str) -> None:
         """Open it and keep it open over restarts; the first reason stays."""
         if self.why_open() is None:
+            self._journal.note("BREAKER_OPEN", reason=reason)
             self._store({"schema": SCHEMA, "open": True, "reason": reason, "at": time.time_ns()})
 
     def reset(self, reason: str, by: str) -> None:
@@ -54,7 +57,18 @@ class Breaker:
             "reset_by": by,
             "at": time.time_ns(),
         }
+        self._journal.note("BREAKER_RESET", reason=reason, by=by)
         self._store(closed)
+
+    def _why_open_by_journal(self) -> str | None:
+        """Without its file the breaker is as the journal last had it: closed where it never opened."""
+        try:
+            notes = [entry for entry in self._journal.entries() if entry["step"] in ("BREAKER_OPEN", "BREAKER_RESET")]
+        except Finding as finding:
+            return f"its state {self.path} is gone, and {finding}"
+        if not notes or notes[-1]["step"] == "BREAKER_RESET":
+            return None
+        return f"its state {self.path} is gone, and the journal says that it opened: {notes[-1]['facts']['reason']}"
 
     def require_closed(self) -> None:
         """Raise BreakerOpen unless it is closed; called on every send of an order."""

@@ -58,6 +58,10 @@ class Journal:
         """Put the next step of an intent on the disk."""
         self._append({"uuid": uuid, "step": step, "facts": facts})
 
+    def note(self, step: str, **facts: Any) -> None:
+        """Put something on the disk that belongs to the account and to no intent, such as the breaker's opening."""
+        self._append({"uuid": "", "step": step, "facts": facts})
+
     def _append(self, entry: dict[str, Any]) -> None:
         text = json.dumps({"at": time.time_ns(), **entry}) + "\n"
         is_new = not self.path.exists()

@@ -85,3 +85,21 @@ def test_trip_writes_even_over_what_cannot_be_understood(breaker: Breaker) -> No
     assert breaker.why_open() is not None
     breaker.reset("repaired", "A. Person")
     assert breaker.why_open() is None
+
+
+def test_without_its_file_it_is_as_the_journal_last_had_it(breaker: Breaker) -> None:
+    """Deleting the file closes nothing: the journal remembers the opening, and a reset."""
+    breaker.trip("a loss")
+    breaker.path.unlink()
+    assert "a loss" in (breaker.why_open() or "")
+    with pytest.raises(BreakerOpen, match="is gone"):
+        breaker.require_closed()
+    breaker.reset("looked into it", "A. Person")
+    breaker.path.unlink()
+    assert breaker.why_open() is None
+
+
+def test_without_its_file_and_with_a_journal_that_cannot_be_read_it_is_open(breaker: Breaker) -> None:
+    """Where nothing can say that it never opened, it counts as open."""
+    (breaker.path.parent / "journal.jsonl").write_bytes(b"\xff\n")
+    assert "cannot be read" in (breaker.why_open() or "")
