@@ -123,7 +123,7 @@ class Operation:
         self.run.log("breaker", f"OPEN: {reason}", level="ERROR", books=("verify", "live"))
 
     def break_off(self, reason: str) -> None:
-        """Answer a breach: open the breaker and flatten at once."""
+        """Answer a breach: open the breaker, flatten at once, and halt the gateway too."""
         self.trip(reason)
         self.flatten(reason, "guardian")
 
@@ -206,7 +206,7 @@ class Operation:
         """Close everything of this plan's magic number; nothing happens where nothing can be open."""
         if not self.needs_flatten or self._way_out is None:
             return None
-        result = self._way_out.flatten(reason, by)
+        result = self._way_out.flatten(reason, by, halt=self.breaker.why_open() is not None)
         self.flattened.append(result)
         self._flatten_exchanges += result.round_trips
         self.run.flat = result.flat

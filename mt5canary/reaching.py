@@ -12,7 +12,7 @@ from mt5canary.errors import Finding, UsageProblem
 from mt5canary.link.clock import parse_time
 from mt5canary.link.connection import Route
 from mt5canary.link.dialect import Dialect
-from mt5canary.link.session import ReadSession, Recorder, Signer
+from mt5canary.link.session import ReadSession, Recorder, Signer, TradingSession
 from mt5canary.operation import route_of, secret_of
 from mt5canary.order.flatten import WayOut
 from mt5canary.plan import Resolved
@@ -67,11 +67,25 @@ def expected_account(resolved: Resolved, session: ReadSession) -> HelloReply:
     return hello
 
 
-def way_out(resolved: Resolved, record: Recorder = nothing) -> WayOut:
-    """The way out of the plan's account and magic number, signed in the gateway's clock."""
-    with ReadSession(route_of(resolved), record) as session:
-        hello = expected_account(resolved, session)
+def _signer(resolved: Resolved, session: ReadSession) -> Signer:
+    """A signer for the plan's account, in the gateway's clock."""
+    hello = expected_account(resolved, session)
     ahead = parse_time(hello.server_time) / 1e9 - datetime.now(UTC).timestamp()
     account = resolved.target.account
-    signer = Signer(secret_of(resolved), account.server, account.login, timedelta(seconds=ahead))
+    return Signer(secret_of(resolved), account.server, account.login, timedelta(seconds=ahead))
+
+
+def way_out(resolved: Resolved, record: Recorder = nothing) -> WayOut:
+    """The way out of the plan's account and magic number."""
+    with ReadSession(route_of(resolved), record) as session:
+        signer = _signer(resolved, session)
     return WayOut(route_of(resolved), signer, resolved.plan.order.magic, record)
+
+
+def tell_gateway(resolved: Resolved, reason: str, *, halted: bool) -> bool:
+    """Halt the gateway or lift its halt, as a person wants it; returns what it says of itself then."""
+    with ReadSession(route_of(resolved), nothing) as reading:
+        signer = _signer(resolved, reading)
+    with TradingSession(route_of(resolved), nothing, signer, lambda: None) as session:
+        session.hello()
+        return (session.halt(reason) if halted else session.resume(reason)).halted

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mt5canary.errors import Finding
 from mt5canary.guardian.breaker import Breaker
 from mt5canary.plan import load
-from mt5canary.reaching import require_lasting, state_of
+from mt5canary.reaching import require_lasting, state_of, tell_gateway
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -19,15 +20,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Open or close the breaker of the plan's account and magic number."""
+    """Open or close the breaker of the plan's account and magic number, here and at the gateway.
+
+    The breaker here is what counts for every run; exit status 1 says that the gateway could not be told as well.
+    """
     resolved = load(arguments.plan, target=arguments.target)
     require_lasting(resolved)
     breaker = Breaker(state_of(resolved))
-    if arguments.command == "halt":
-        breaker.trip(f"{arguments.reason} (halted by {arguments.by})")
-        print(f"the breaker is open: {breaker.why_open()}")
-        return 0
+    halting = arguments.command == "halt"
+    reason = f"{arguments.reason} ({'halted' if halting else 'reset'} by {arguments.by})"
     was = breaker.why_open()
-    breaker.reset(arguments.reason, arguments.by)
-    print("the breaker was closed already" if was is None else f"the breaker is closed; it was open for: {was}")
+    if halting:
+        breaker.trip(reason)
+        print(f"the breaker is open: {breaker.why_open()}")
+    else:
+        breaker.reset(arguments.reason, arguments.by)
+        print("the breaker was closed already" if was is None else f"the breaker is closed; it was open for: {was}")
+    try:
+        print(f"the gateway says halted: {tell_gateway(resolved, reason, halted=halting)}")
+    except Finding as finding:
+        print(f"the gateway could not be told: {finding}")
+        return 1
     return 0

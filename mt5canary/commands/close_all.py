@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Close every position of the plan's magic number; exit status 0 only when it is shown that none is left.
 
-    The breaker is opened first, so that no run opens anything anew behind it.
+    The breaker is opened first and the gateway halted after, so that no run opens anything anew behind it.
     """
     resolved = load(arguments.plan, target=arguments.target)
     require_lasting(resolved)
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise UsageProblem("nothing was done")
     Breaker(state_of(resolved)).trip("close-all was called")
     try:
-        result = way_out(resolved).flatten("close-all was called", "mt5canary close-all")
+        result = way_out(resolved).flatten("close-all was called", "mt5canary close-all", halt=True)
     except Finding as finding:
         print(f"NOT KNOWN TO BE FLAT: {finding}", file=sys.stderr)
         return 1

@@ -68,7 +68,7 @@ class Breaker:
             return f"its state {self.path} is gone, and {finding}"
         if not notes or notes[-1]["step"] == "BREAKER_RESET":
             return None
-        return f"its state {self.path} is gone, and the journal says that it opened: {notes[-1]['facts']['reason']}"
+        return f"its state {self.path} is gone, and the journal says that it opened: {notes[-1].get('facts')}"
 
     def require_closed(self) -> None:
         """Raise BreakerOpen unless it is closed; called on every send of an order."""

@@ -55,8 +55,11 @@ class WayOut:
         self.magic = magic
         self._record = record
 
-    def flatten(self, reason: str, by: str) -> Flattened:
-        """Close all positions of the magic number over a fresh connection, and read twice that none is left."""
+    def flatten(self, reason: str, by: str, *, halt: bool = False) -> Flattened:
+        """Close all positions of the magic number over a fresh connection, and read twice that none is left.
+
+        ``halt`` then makes the gateway refuse every order too, as the breaker does here.
+        """
         started = time.monotonic()
         result = Flattened(
             reason=reason,
@@ -72,6 +75,8 @@ class WayOut:
         try:
             with ClosingSession(self.route, self._counting(result), self.signer) as session:
                 _close_everything(session, self.magic, reason, result)
+                if halt:
+                    _try(result, partial(session.halt, reason))
         except Exception as error:
             result.problems.append(str(error) or type(error).__name__)
         result.seconds = time.monotonic() - started
@@ -117,7 +122,7 @@ def _of_magic(session: ClosingSession, magic: int) -> list[Position]:
     return [position for position in session.positions() if position.magic == magic]
 
 
-def _try(result: Flattened, step: Callable[[], None]) -> None:
+def _try(result: Flattened, step: Callable[[], object]) -> None:
     try:
         step()
     except Finding as finding:

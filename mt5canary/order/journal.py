@@ -90,11 +90,16 @@ class Journal:
         except (OSError, UnicodeDecodeError) as error:
             raise Finding(f"the intent journal {self.path} cannot be read: {error}; no order may be sent") from None
         found = []
-        for line in text.splitlines():
+        for number, line in enumerate(text.splitlines(), 1):
             try:
-                found.append(json.loads(line))
+                entry = json.loads(line)
             except json.JSONDecodeError:
                 continue
+            except RecursionError:
+                entry = None
+            if not isinstance(entry, dict) or not {"uuid", "step"} <= entry.keys():
+                raise Finding(f"the intent journal {self.path} cannot be read: line {number} is none of its entries")
+            found.append(entry)
         return found
 
     def open_intents(self) -> list[OpenIntent]:
