@@ -29,6 +29,7 @@ _INTEGER_BITS = {
     **dict.fromkeys(("deviation", "seconds"), 31),
     **dict.fromkeys(("from_msc", "to_msc"), 62),
 }
+_PLAIN = Request.__struct_fields__  # of an action that takes nothing of its own
 _TEXT_LIMIT = 29  # UTF-16 units of symbol and comment: the package's own limit (mt5-facts 2.1)
 _FIELD = re.compile(r"`\$\.(\w+)|field `(\w+)`")
 
@@ -92,12 +93,15 @@ def _field_refusal(members: dict[str, Any], action: str, text: str) -> Refusal:
 
 
 def _check_ranges(request: Request) -> None:
+    fields = request.__struct_fields__
+    if fields == _PLAIN:
+        return
     for name, bits in _INTEGER_BITS.items():
-        value = getattr(request, name, None)
+        value = getattr(request, name, None) if name in fields else None
         if isinstance(value, int) and not 0 <= value < 1 << bits:
             raise Refusal("INVALID_FIELD", f"the field {name!r} must be from 0 to 2**{bits} - 1")
     for name in ("symbol", "comment"):
-        text = getattr(request, name, None)
+        text = getattr(request, name, None) if name in fields else None
         if isinstance(text, str) and len(text.encode("utf-16-le")) // 2 > _TEXT_LIMIT:
             raise Refusal("INVALID_FIELD", f"the field {name!r} has more than {_TEXT_LIMIT} characters")
     match request:

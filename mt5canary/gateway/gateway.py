@@ -153,7 +153,7 @@ class Gateway:
         if recorded := self._recorded(request):
             return recorded
         self._check_halt(request)
-        signed_at = self._verified(request, reads.account_info(self._interface))
+        signed_at = self._verified(request, lambda: reads.account_info(self._interface))
         return self._trade(request, envelope, signed_at)
 
     # -- judgement ------------------------------------------------------------------------------------------
@@ -177,11 +177,11 @@ class Gateway:
         if isinstance(request, wire.Open) and self._journal.halt_reason is not None:
             raise Refusal("HALTED", f"halted: {self._journal.halt_reason}")
 
-    def _verified(self, request: wire.Request, account: AccountInfo) -> datetime | None:
+    def _verified(self, request: wire.Request, account_now: Callable[[], AccountInfo]) -> datetime | None:
         """When a request was signed; None where no secret is set. Raises Refusal."""
         if self._secret is None:
             return None
-        text = getattr(request, "risk_signature", "")
+        account, text = account_now(), getattr(request, "risk_signature", "")
         try:
             return signature.verify(self._secret, text, request, account.server, account.login)
         except signature.SignatureError as error:
@@ -266,7 +266,7 @@ class Gateway:
         if recorded := self._recorded(request):
             return recorded
         sighting = self.identity.sighting or self.identity.look()
-        self._check_age(self._verified(request, sighting.account))
+        self._check_age(self._verified(request, lambda: sighting.account))
         fields = change(request)
         action, body = str(request.__struct_config__.tag), decoding.body(request)
         reply = self._encode(self._finished(Envelope(request.uuid), fields))

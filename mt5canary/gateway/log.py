@@ -12,8 +12,10 @@ import msgspec
 from mt5canary.gateway import words
 from mt5canary.gateway.decoding import Envelope
 
+_encode = msgspec.json.Encoder().encode
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """What was asked and what became of it."""
 
@@ -48,15 +50,20 @@ def write(line: Line) -> None:
     """Write a line and flush it."""
     members: dict[str, Any] = {"time": words.rfc3339(time.time()), "action": line.action, "uuid": line.uuid}
     members["status"] = line.status
-    told: dict[str, Any] = {"error_code": line.error_code, "error_msg": line.error_msg, "retcode": line.retcode}
-    members |= {name: value for name, value in told.items() if value is not None}
-    members |= {"ms": round(line.milliseconds, 3)} | line.detail
-    sys.stderr.write(msgspec.json.encode(members).decode() + "\n")
-    sys.stderr.flush()
+    for name in ("error_code", "error_msg", "retcode"):
+        if (value := getattr(line, name)) is not None:
+            members[name] = value
+    members["ms"] = round(line.milliseconds, 3)
+    members.update(line.detail)
+    _put(members)
 
 
 def event(name: str, **detail: Any) -> None:
     """Write a line about the gateway itself."""
     members = {"time": words.rfc3339(time.time()), "event": name} | detail
-    sys.stderr.write(msgspec.json.encode(members).decode() + "\n")
-    sys.stderr.flush()
+    _put(members)
+
+
+def _put(members: dict[str, Any]) -> None:
+    sys.stderr.buffer.write(_encode(members) + b"\n")
+    sys.stderr.buffer.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from mt5canary.gateway import constants
 
@@ -41,4 +42,10 @@ def fillings(mask: int, execution: int) -> list[str]:
 
 def rfc3339(seconds: float) -> str:
     """An instant in UTC as the protocol writes it."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    microseconds = round(seconds * 1_000_000)
+    return f"{_whole_second(microseconds // 1_000_000)}.{microseconds % 1_000_000:06d}Z"
+
+
+@lru_cache(maxsize=64)
+def _whole_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

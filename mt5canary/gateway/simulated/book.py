@@ -6,6 +6,7 @@ are UTC ms. A book knows what changed since it was last saved; saving is storage
 
 from __future__ import annotations
 
+from collections import defaultdict
 from decimal import Decimal
 from random import Random
 
@@ -112,13 +113,21 @@ class Book:
         self.active: dict[int, Order] = {}
         self.history: dict[int, Order] = {}
         self.deals: dict[int, Deal] = {}
+        self.by_position: dict[int, list[Deal]] = defaultdict(list)
+        self.by_order: dict[int, list[Deal]] = defaultdict(list)
         self.unsaved: set[tuple[str, int]] = set()
 
     def add_deal(self, deal: Deal) -> None:
         """Enter a deal and move the balance by it."""
-        self.deals[deal.ticket] = deal
+        self.remember_deal(deal)
         self.balance += deal.amount
         self.unsaved.add(("deals", deal.ticket))
+
+    def remember_deal(self, deal: Deal) -> None:
+        """Put a deal where it is found by its ticket, order and position."""
+        self.deals[deal.ticket] = deal
+        self.by_position[deal.position_id].append(deal)
+        self.by_order[deal.order].append(deal)
 
     def add_order(self, order: Order) -> None:
         """Enter or change an active order."""

@@ -286,9 +286,8 @@ class SimulatedTerminal(QuoteCopies):
         window = Window.read(dates, filters)
         found = (
             showing.order(self._broker, order)
-            for order in self._broker.book.history.values()
-            if window.has_order(order.ticket, order.position_id, order.symbol)
-            and lag.shows("order", order.ticket, order.done_ms, now_ms)
+            for order in window.orders(self._broker.book)
+            if lag.shows("order", order.ticket, order.done_ms, now_ms)
         )
         return tuple(order for order in found if window.has_time(order.time_setup))
 
@@ -299,9 +298,8 @@ class SimulatedTerminal(QuoteCopies):
         window = Window.read(dates, filters)
         found = (
             showing.deal(self._broker, deal)
-            for deal in self._broker.book.deals.values()
-            if window.has_order(deal.order, deal.position_id, deal.symbol)
-            and lag.shows("deal", deal.ticket, deal.time_ms, now_ms)
+            for deal in window.deals(self._broker.book)
+            if lag.shows("deal", deal.ticket, deal.time_ms, now_ms)
         )
         return tuple(deal for deal in found if window.has_time(deal.time))
 

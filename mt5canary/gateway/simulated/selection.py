@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from mt5canary.gateway import constants as c
 from mt5canary.gateway.simulated import arguments
 from mt5canary.gateway.simulated.arguments import CallFailed
+from mt5canary.gateway.simulated.book import Book, Deal, Order
 
 
 def in_group(name: str, group: str) -> bool:
@@ -54,12 +55,24 @@ class Window:
         start, end = (seconds(dates[0]), seconds(dates[1])) if dates else (0, 2**31 - 1)
         return cls(start, end, ticket, position, filters.get("group"))
 
-    def has_order(self, order: int, position: int, symbol: str) -> bool:
-        """Whether a record's order, position and symbol are asked for."""
+    def deals(self, book: Book) -> list[Deal]:
+        """The deals asked for, whatever their time."""
         if self._ticket:
-            return order == self._ticket
+            return book.by_order.get(self._ticket, [])
         if self._position:
-            return position == self._position
+            return book.by_position.get(self._position, [])
+        return [deal for deal in book.deals.values() if self._has_symbol(deal.symbol)]
+
+    def orders(self, book: Book) -> list[Order]:
+        """The historical orders asked for, whatever their time."""
+        if self._ticket:
+            return [book.history[self._ticket]] if self._ticket in book.history else []
+        if self._position:
+            tickets = {deal.order for deal in book.by_position.get(self._position, [])}
+            return [book.history[ticket] for ticket in sorted(tickets)]
+        return [order for order in book.history.values() if self._has_symbol(order.symbol)]
+
+    def _has_symbol(self, symbol: str) -> bool:
         return self._group is None or in_group(symbol, self._group)
 
     def has_time(self, seconds: int) -> bool:

@@ -68,7 +68,11 @@ class Storage:
         book = Book(account.order_tickets, account.deal_tickets, account.processed_ms)
         book.balance, book.credit = account.balance, account.credit
         for kind, ticket, body in self._connection.execute("SELECT kind, ticket, body FROM records ORDER BY ticket"):
-            getattr(book, kind)[ticket] = msgspec.json.decode(body, type=_RECORDS[kind])
+            record = msgspec.json.decode(body, type=_RECORDS[kind])
+            if isinstance(record, Deal):
+                book.remember_deal(record)
+            else:
+                getattr(book, kind)[ticket] = record
         return book
 
     def save(self) -> None:
