@@ -361,6 +361,13 @@ def test_other_targets_are_checked_as_well(workshop: Workshop) -> None:
     ]
 
 
+def test_a_typo_in_another_target_is_found_whatever_its_value(workshop: Workshop) -> None:
+    """A misspelled key is a mistake also where its value waits for a variable that is not set."""
+    assert workshop.replace("    host: ${GTW_HOST}", "    hst: ${GTW_HOST}").problem() == (
+        "canary.yaml:6: targets.demo.hst: is no key of the plan; did you mean host?"
+    )
+
+
 def test_limits_that_a_target_covers_are_checked_as_well(workshop: Workshop) -> None:
     """A bad limit of the plan is found although the selected target has its own."""
     workshop.replace("terminal: simulated", "terminal: simulated\n    limits: {max_leverage: 500}")
