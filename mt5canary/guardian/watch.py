@@ -125,7 +125,7 @@ class Watch:
     def run(self, seconds: float, every: float) -> WatchRecord:
         """Watch for a time, a probe every so often; returns early on a breach, and never raises a finding."""
         record = WatchRecord(planned_seconds=seconds, every_seconds=every, started=time.monotonic())
-        first = self._read(record)
+        self._read(record)
         last_sign = record.started
         due = _Due(record.started, every, self._limits)
         end = record.started + seconds
@@ -139,6 +139,9 @@ class Watch:
             now = time.monotonic()
             record.largest_gap_seconds = max(record.largest_gap_seconds, now - last_sign)
             last_sign = now
+            self._judge_blind(record)
+            if record.breach is not None:
+                break
             if now >= due.quote:
                 due.quote += self._limits.drift.sample.total_seconds()
                 self._sample(record)
@@ -148,9 +151,9 @@ class Watch:
             if self._lease and now >= due.lease:
                 due.lease = now + LEASE_RENEWAL_SECONDS
                 self._renew(record)
-            if now >= due.reading or len(record.errors) > self._limits.errors.max_critical:
+            if now >= due.reading:
                 due.reading = now + SET_SECONDS
-                self._judge(record, first, self._read(record))
+                self._judge(record, self._read(record))
             if now >= due.progress:
                 due.progress += PROGRESS_SECONDS
                 self._tell("progress", {"watched": round(now - record.started, 1), "probes": len(record.probes)})
@@ -222,17 +225,24 @@ class Watch:
         record.readings.append(reading)
         return reading
 
-    def _judge(self, record: WatchRecord, first: Reading | None, now: Reading | None) -> None:
-        if now is None or first is None:
-            budget = self._limits.errors.max_critical
-            if len(record.errors) > budget:
-                text = f"{len(record.errors)} errors, at most {budget}; the last: {record.errors[-1]}"
-                self._break_off(record, "errors", text)
+    def _judge(self, record: WatchRecord, now: Reading | None) -> None:
+        if now is None:
             return
         record.guards_run += len(GUARDS)
-        breach = first_breach(first, now, self._limits)
+        breach = first_breach(record.readings[0], now, self._limits)
         if breach is not None:
             self._break_off(record, *breach)
+
+    def _judge_blind(self, record: WatchRecord) -> None:
+        """Judge what needs no reading: the errors, and how long the watch stood still."""
+        budget, gap = self._limits.errors.max_critical, self._limits.max_gap.total_seconds()
+        if len(record.errors) > budget:
+            text = f"{len(record.errors)} errors, at most {budget}; the last: {record.errors[-1]}"
+            self._break_off(record, "errors", text)
+        elif record.largest_gap_seconds > gap:
+            last = f"; {record.errors[-1]}" if record.errors else ""
+            text = f"a gap of {record.largest_gap_seconds:.1f} s in the watch, at most {gap:g} s{last}"
+            self._break_off(record, "heartbeat", text)
 
     def _break_off(self, record: WatchRecord, guard: str, text: str) -> None:
         record.breach = Breach(guard, text, time.monotonic() - record.started)
