@@ -117,7 +117,9 @@ class Operation:
         self.run.fill(level, **facts)
 
     def trip(self, reason: str) -> None:
-        """Open the breaker and say so."""
+        """Open the breaker and say so; where it is open already its first reason stays."""
+        if self.breaker.why_open() is not None:
+            return
         self.breaker.trip(reason)
         self.run.record("event", {"name": "breaker", "open": True, "reason": reason}, durable=True)
         self.run.log("breaker", f"OPEN: {reason}", level="ERROR", books=("verify", "live"))

@@ -73,7 +73,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         return
     config = item.config
     run, operation = config.stash[RUN], config.stash[OPERATION]
-    if criterion.stage == "evidence" and operation.needs_flatten:
+    begins = criterion.stage == "evidence" and all(result.stage != "evidence" for result in run.results.values())
+    if begins and operation.needs_flatten:
         if config.stash[RESOLVED].plan.order.hold == "keep" and operation.passed_so_far:
             operation.keep()
         else:
