@@ -147,6 +147,12 @@ def _die() -> None:
     os._exit(77)
 
 
+def _freeze_the_gateway() -> None:
+    for child in psutil.Process().children():
+        if child.status() != psutil.STATUS_ZOMBIE and "serve" in child.cmdline():
+            child.suspend()
+
+
 def _kill_child(word: str) -> Callable[[], None]:
     def act() -> None:
         for child in psutil.Process().children():
@@ -170,5 +176,6 @@ ACTIONS: dict[str, Callable[[], None]] = {
     "sigint-and-go-on": _signal_and_go_on,
     "die": _die,
     "kill-gateway": _kill_child("serve"),
+    "freeze-gateway": _freeze_the_gateway,
     "kill-watchdog": _kill_child("mt5canary.order.watchdog"),
 }

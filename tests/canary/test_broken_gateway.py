@@ -48,3 +48,15 @@ def test_gateway_killed_before_the_order(harness: Harness) -> None:
     assert harness.verdict["verdict"] == "FAIL"
     assert harness.filled() == 0
     assert "No order was sent in this run" in harness.report()
+
+
+@pytest.mark.nightly
+def test_gateway_frozen_in_the_watch(harness: Harness) -> None:
+    """A gateway that takes connections and no longer runs ends the watch, is said to be silent, and is got rid of."""
+    harness.watch["targets.simulator.limits.watch.for"] = "60s"
+    finished = harness.ended(harness.start_live("-p", "intruder", "--intrude", "watch:freeze-gateway"), 240)
+    assert finished.status == 1
+    assert finished.has_no_traceback(), finished.output
+    assert harness.verdict["verdict"] == "FAIL"
+    assert "NOT KNOWN TO BE FLAT" in finished.output
+    assert "Log in to the account from another terminal" in harness.report()

@@ -180,6 +180,34 @@ def test_breach_ends_the_watch_at_the_next_reading(
     assert outcome(judgement.covered_its_time(record, limits)) is not Outcome.PASS
 
 
+def test_first_reading_that_failed_leaves_no_watch_without_guards(look: Look, between: Between) -> None:
+    """Where the very first reading fails, the next one is what later ones are held against, and guards do trip."""
+    hellos = [0]
+
+    def rule(request: Request, pass_on: PassOn) -> Answer:
+        hellos[0] += request["action"] == "HELLO"
+        if request["action"] == "HELLO" and hellos[0] == 1:
+            return b"garbage"
+        return another_instance(request, pass_on) if hellos[0] > 2 else pass_on()
+
+    between.rule = rule
+    record = look(20.0)
+    assert record.breach is not None
+    assert record.breach.guard == "gateway"
+
+
+def test_standstill_is_a_breach_without_a_reading_too(
+    look: Look, between: Between, limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gateway that falls silent is left after the plan's longest gap, not only once the errors are used up."""
+    monkeypatch.setattr(sessions, "READ_TIMEOUT_MS", 5_500)
+    between.rule = after(1, "HELLO", lambda request, pass_on: None)
+    record = look(60.0)
+    assert record.breach is not None
+    assert record.breach.guard == "heartbeat"
+    assert record.seconds < 7
+
+
 def test_watch_that_never_began_proves_nothing(limits: Limits) -> None:
     """A record without probes and readings passes no criterion."""
     empty = WatchRecord(planned_seconds=30, every_seconds=0.02)
