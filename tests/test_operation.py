@@ -53,8 +53,7 @@ def operate(tmp_path: Path, plan: Resolved) -> Iterator[MakeOperation]:
 
 
 def open_a_position(operation: Operation, session: TradingSession) -> None:
-    """An order with its intent, as a flight makes it."""
-    operation.record("intent", {"step": "INTENT"})
+    """An order, as a flight or a drill sends it."""
     session.open(OrderFields(symbol="EURUSD", type="BUY", volume=0.001, magic=1196), new_uuid())
 
 

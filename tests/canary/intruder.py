@@ -3,7 +3,7 @@
 ``-p intruder --intrude POINT:ACTION``. A point is a criterion, just before its test is called; ``before-`` and a
 criterion, before its fixtures; ``watch``, in the middle of the watch; ``flatten``, each time the way out is taken;
 ``flatten-once``, the first time only; ``interrupt``, while pytest deals with a Ctrl-C; ``journal-`` and a step, once
-that step of the order is on the disk.
+that step of the order is on the disk. ``drill:fill`` makes the gateway fill what the drill expects to be refused.
 """
 
 from __future__ import annotations
@@ -36,9 +36,11 @@ def pytest_configure(config: pytest.Config) -> None:
         _in_the_way_out(ACTIONS[points["flatten"]])
     if "flatten-once" in points:
         _in_the_way_out(_once(ACTIONS[points["flatten-once"]]))
-    for point, action in points.items():
+    for point, action in list(points.items()):
         if point.startswith("journal-"):
             _in_the_journal(point.removeprefix("journal-"), ACTIONS[action])
+    if points.pop("drill", None):
+        _fill_the_drill()
     config.pluginmanager.register(Intruder(points))
 
 
@@ -93,6 +95,19 @@ def _in_the_way_out(act: Callable[[], None]) -> None:
         return whole(self, reason, by)
 
     WayOut.flatten = flatten  # type: ignore[method-assign]
+
+
+def _fill_the_drill() -> None:
+    import msgspec
+
+    from mt5canary.order import drill
+
+    whole: Any = drill.refusals_are_real
+
+    def refusals_are_real(session: Any, order: Any, spec: Any, *rest: Any) -> Any:
+        return whole(session, order, msgspec.structs.replace(spec, volume_min=10 * spec.volume_min), *rest)
+
+    drill.refusals_are_real = refusals_are_real
 
 
 def _in_the_journal(step: str, act: Callable[[], None]) -> None:

@@ -171,6 +171,16 @@ def test_failed_criterion_is_followed_by_the_flatten_at_once(harness: Harness) -
     assert outcomes["X8"] < flattened < outcomes["X9"]
 
 
+def test_drill_that_was_filled_is_closed(harness: Harness) -> None:
+    """A gateway that fills what it must refuse, as one that rounds volumes up does: X6 fails, the position goes."""
+    finished = harness.live(*INTRUDER, "drill:fill")
+    assert finished.status == 1
+    assert harness.outcomes()["X6"] == "FAIL"
+    assert harness.outcomes()["X7"] == "BLOCKED"
+    assert is_flat(harness), harness.actions()
+    assert harness.verdict["flat"] is True
+
+
 def test_breach_opens_the_breaker_and_flattens_at_once(harness: Harness) -> None:
     """A guard that trips in earnest (the watch stood still) ends the watch early, opens the breaker and closes."""
     harness.watch["targets.simulator.limits.watch.for"] = "20s"
