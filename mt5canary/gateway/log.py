@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -15,8 +14,10 @@ from mt5canary.gateway.decoding import Envelope
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+_NOTHING: dict[str, Any] = {}
+
+
+class Line(NamedTuple):
     """What was asked and what became of it."""
 
     action: str
@@ -26,7 +27,7 @@ class Line:
     error_code: str | None = None
     error_msg: str | None = None
     retcode: int | None = None
-    detail: dict[str, Any] = field(default_factory=dict)
+    detail: dict[str, Any] = _NOTHING
 
     @classmethod
     def of(cls, envelope: Envelope, reply: dict[str, Any], milliseconds: float) -> Line:
@@ -43,7 +44,7 @@ class Line:
 
     def with_detail(self, **detail: Any) -> Line:
         """The same line with more members."""
-        return replace(self, detail=detail)
+        return self._replace(detail=detail)
 
 
 def write(line: Line) -> None:
@@ -54,7 +55,8 @@ def write(line: Line) -> None:
         if (value := getattr(line, name)) is not None:
             members[name] = value
     members["ms"] = round(line.milliseconds, 3)
-    members.update(line.detail)
+    if line.detail:
+        members.update(line.detail)
     _put(members)
 
 

@@ -7,6 +7,7 @@ client while another's request is still with the terminal.
 from __future__ import annotations
 
 import functools
+import gc
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -72,25 +73,27 @@ class Server:
         for line in self._gateway.resolve_in_flight():
             log.write(line)
         self._worker.start()
-        poller = zmq.Poller()
-        poller.register(self._socket, zmq.POLLIN)
-        poller.register(self._worker.signals, zmq.POLLIN)
+        handlers = {self._socket: self._receive, self._worker.signals: self._deliver}
         if self._admission is not None:
-            poller.register(self._admission.socket, zmq.POLLIN)
+            handlers[self._admission.socket] = self._admit
+        poller = zmq.Poller()
+        for socket in handlers:
+            poller.register(socket, zmq.POLLIN)
+        gc.freeze()  # what is there by now stays: the collector need not go through it under a request
+        care_due = 0.0
         while not stopping():
-            self._pass(dict(poller.poll(PASS_MILLISECONDS)))
+            for socket, _ in poller.poll(PASS_MILLISECONDS):
+                handlers[socket]()
+            if time.monotonic() >= care_due:
+                care_due = time.monotonic() + PASS_MILLISECONDS / 1000
+                self._excuse_overdue()
+                self._enforce_leases()
         self._worker.stop(FAREWELL_SECONDS)
         self._deliver()
 
-    def _pass(self, events: dict[zmq.Socket[bytes], int]) -> None:
-        if self._admission is not None and self._admission.socket in events and (key := self._admission.answer()):
+    def _admit(self) -> None:
+        if self._admission is not None and (key := self._admission.answer()):
             log.event("not admitted", client_key=key)
-        if self._socket in events:
-            self._receive()
-        if self._worker.signals in events:
-            self._deliver()
-        self._excuse_overdue()
-        self._enforce_leases()
 
     def _look_after(self) -> None:
         """Look after the connection to the terminal: say what is wrong with it, once, and attach again."""
