@@ -78,9 +78,11 @@ def _secret(path: Path | None) -> bytes | None:
 
 def _check_address(url: str, secret: bytes | None) -> None:
     scheme, _, rest = url.partition("://")
-    host = rest.rpartition(":")[0]
+    host, _, port = rest.rpartition(":")
     if scheme != "tcp" or not host:
         raise UsageProblem(f"--bind {url}: not of the form tcp://ADDRESS:PORT")
+    if port != "*" and not (port.isdecimal() and int(port) < 65536):  # libzmq would take 99999 for another port
+        raise UsageProblem(f"--bind {url}: the port must be * or a number below 65536")
     if secret is None and not is_loopback(host):
         raise UsageProblem(
             f"--bind {url}: without --risk-secret-file anybody who reaches this address could trade; "

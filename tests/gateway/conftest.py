@@ -104,8 +104,7 @@ def start_gateway(tmp_path: Path) -> Iterator[Callable[..., GatewayProcess]]:
 
     yield start
     for gateway in started:
-        if gateway.process.poll() is None:
-            gateway.kill()
+        gateway.kill()
 
 
 @pytest.fixture

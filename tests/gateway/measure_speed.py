@@ -44,8 +44,8 @@ class Served:
     """A program that prints where it listens, and a REQ socket on it."""
 
     def __init__(self, context: zmq.Context[Any], *command: str) -> None:
-        log = Path(tempfile.mkdtemp(), "log").open("wb")
-        self.process = subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, stderr=log)
+        with Path(tempfile.mkdtemp(), "log").open("wb") as log:
+            self.process = subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, stderr=log)
         assert self.process.stdout is not None
         endpoint = self.process.stdout.readline().decode().removeprefix("listening on ").strip()
         self.socket = context.socket(zmq.REQ)

@@ -150,7 +150,7 @@ class Book:
         del self.positions[ticket]
         self.unsaved.add(("positions", ticket))
 
-    def fork(self) -> Book:
+    def trial(self) -> Book:
         """A copy to try a trade on: same money and positions, no history, never saved."""
         copy = Book(Sequence(self.order_tickets.latest), Sequence(self.deal_tickets.latest), self.processed_ms)
         copy.balance, copy.credit = self.balance, self.credit

@@ -153,7 +153,7 @@ class Broker:
 
     def _tried(self, change: Change, snapshot: Snapshot) -> Figures:
         """The account's money as after a change. Raises Refused with 10019 where margin would be missing."""
-        trial = self.book.fork()
+        trial = self.book.trial()
         try:
             before = self.valuation.figures(trial, snapshot)
             change(trial)

@@ -146,7 +146,7 @@ class Monitor:
             book.finish_order(order)
 
     def _affordable(self, book: Book, order: Order, intent: Intent, snapshot: Snapshot) -> bool:
-        trial = book.fork()
+        trial = book.trial()
         before = self._valuation.figures(trial, snapshot)
         trial_intent = Intent(
             symbol=intent.symbol, side=intent.side, steps=intent.steps, order=trial.active[order.ticket]
