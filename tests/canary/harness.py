@@ -84,6 +84,8 @@ class Harness:
                 self.folder.mkdir(exist_ok=True)
                 shutil.copy(source, self.folder / name)
         shutil.copy(Path(__file__).with_name("intruder.py"), self.folder / "intruder.py")
+        # what else this machine does meanwhile must not decide a test
+        self.change("canary.yaml", "p99_ms: 100,", "p99_ms: 2000,")
 
     def environment(self) -> dict[str, str]:
         """The environment of a run: this one's, without what could steer the harness, marked as ours."""

@@ -90,9 +90,9 @@ def _in_the_way_out(act: Callable[[], None]) -> None:
 
     whole: Any = WayOut.flatten
 
-    def flatten(self: Any, reason: str, by: str) -> Any:
+    def flatten(self: Any, *arguments: Any, **named: Any) -> Any:
         act()
-        return whole(self, reason, by)
+        return whole(self, *arguments, **named)
 
     WayOut.flatten = flatten  # type: ignore[method-assign]
 

@@ -34,7 +34,7 @@ def shell(command: str, folder: Path) -> str:
 
 
 def test_a_whole_rehearsal(harness: Harness) -> None:
-    """The plan as it stands: filled and flat again, no criterion fails, every document is there, says REHEARSAL."""
+    """The plan's own watch: filled and flat again, no criterion fails, every document is there, says REHEARSAL."""
     process = harness.start("-m", "live")
     link = harness.folder / "VERIFY_LOG.log"
     eventually(link.is_symlink)
