@@ -17,6 +17,7 @@ import msgspec
 from mt5canary.gateway import decoding, paging, reads, trades, words
 from mt5canary.gateway.caps import Caps
 from mt5canary.gateway.decoding import Envelope
+from mt5canary.gateway.freshness import Freshness
 from mt5canary.gateway.identity import Identity
 from mt5canary.gateway.journal import Journal, Record
 from mt5canary.gateway.log import Line
@@ -64,6 +65,7 @@ class Gateway:
         self._caps = caps
         self._encode = msgspec.json.Encoder().encode
         self._resolution = Resolution(terminal, journal, self._encode)
+        self._freshness = Freshness(self._interface)
         self.identity = Identity(terminal)
         self._at_once: dict[type[wire.Request], Callable[[Any], Fields]] = {
             wire.Ping: lambda request: {},
@@ -75,7 +77,7 @@ class Gateway:
             wire.Hello: self._hello,
             wire.GetAccount: lambda request: reads.get_account(self._interface),
             wire.GetPositions: lambda request: reads.get_positions(self._interface, request),
-            wire.GetSymbol: lambda request: reads.get_symbol(self._interface, request),
+            wire.GetSymbol: lambda request: reads.get_symbol(self._interface, self._freshness, request),
             wire.GetTick: lambda request: reads.get_tick(self._interface, request),
             wire.CheckOrder: lambda request: trades.check_order(self._interface, request),
             wire.SyncAll: lambda request: {"status": "OK"} | reads.sync_all(self._interface, request),
@@ -301,13 +303,21 @@ class Gateway:
         started = time.perf_counter()
         if magic not in self.expired_leases():  # renewed while this waited for the terminal
             return Line.of(Envelope(action="LEASE_RENEWED"), {"status": "ok"}, 0.0)
-        fields = self._guarded(
-            "LEASE_EXPIRED", lambda: trades.close_all(self._interface, magic, "lease expired").fields
-        )
+        fields = self._guarded("LEASE_EXPIRED", lambda: self._close_leased(magic))
         if fields["status"] == "ok":  # otherwise it is tried again
             self._journal.end_lease(magic)
         line = Line.of(Envelope(action="LEASE_EXPIRED"), fields, (time.perf_counter() - started) * 1000)
         return line.with_detail(magic=magic, closed=[entry["position"] for entry in fields.get("closed", ())])
+
+    def _close_leased(self, magic: int) -> Fields:
+        outcome = trades.close_all(self._interface, magic, "lease expired")
+        self._journal.claim(outcome.orders, f"lease of {magic}", time.time())
+        return outcome.fields
+
+    def look_after_terminal(self) -> None:
+        """Look at who is there and at the watched quotes. Raises Refusal or TerminalSilent."""
+        self.identity.look()
+        self._freshness.look()
 
     def resolve_in_flight(self) -> list[Line]:
         """At a start: find out what became of the requests that the last run left without a reply."""

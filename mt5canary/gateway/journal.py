@@ -97,6 +97,13 @@ class Journal:
             for ticket in orders:
                 self._connection.execute("REPLACE INTO orders VALUES (?, ?, ?)", (ticket, uuid, now))
 
+    def claim(self, orders: tuple[int, ...], owner: str, now: float) -> None:
+        """Write down orders that no request made, so that none is taken for a request's."""
+        with self._lock, self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for ticket in orders:
+                self._connection.execute("REPLACE INTO orders VALUES (?, ?, ?)", (ticket, owner, now))
+
     def withdraw(self, uuid: str) -> None:
         """Forget a request that is known not to have reached the terminal and was never answered."""
         with self._lock:

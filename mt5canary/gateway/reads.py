@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from mt5canary.gateway import constants as c
 from mt5canary.gateway import words
+from mt5canary.gateway.freshness import Freshness
 from mt5canary.gateway.refusals import Refusal
 from mt5canary.gateway.results import AccountInfo, SymbolInfo, TradeDeal, TradeOrder, TradePosition
 from mt5canary.gateway.terminal import TradingInterface
@@ -109,7 +110,7 @@ def get_tick(terminal: TradingInterface, request: GetTick) -> dict[str, Any]:
     return {"tick": {name: getattr(tick, name) for name in fields}}
 
 
-def get_symbol(terminal: TradingInterface, request: GetSymbol) -> dict[str, Any]:
+def get_symbol(terminal: TradingInterface, freshness: Freshness, request: GetSymbol) -> dict[str, Any]:
     """``GET_SYMBOL``."""
     symbol = symbol_info(terminal, request.symbol)
     return {"spec": {
@@ -122,21 +123,8 @@ def get_symbol(terminal: TradingInterface, request: GetSymbol) -> dict[str, Any]
         "filling": words.fillings(symbol.filling_mode, symbol.trade_exemode),
         "stops_level": symbol.trade_stops_level, "freeze_level": symbol.trade_freeze_level,
         "currency_base": symbol.currency_base, "currency_profit": symbol.currency_profit,
-        "currency_margin": symbol.currency_margin, "session_open": session_open(symbol, time.time()),
+        "currency_margin": symbol.currency_margin, "session_open": freshness.is_open(symbol),
     }}  # fmt: skip
-
-
-def session_open(symbol: SymbolInfo, now: float) -> bool:
-    """Whether a symbol trades now, as far as the package lets one see.
-
-    It names no sessions, so a quote's age decides: server time is ahead of UTC by a whole number of quarter
-    hours from -12 h to +14 h; a quote that fits none of these within five minutes is from a closed market.
-    """
-    if symbol.trade_mode == c.SYMBOL_TRADE_MODE_DISABLED:
-        return False
-    ahead = symbol.time - now
-    quarter = round(ahead / 900) * 900
-    return -12 * 3600 <= quarter <= 14 * 3600 and abs(ahead - quarter) < 300
 
 
 def sync_all(terminal: TradingInterface, request: SyncAll) -> dict[str, Any]:

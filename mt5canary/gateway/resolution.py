@@ -68,7 +68,9 @@ class Resolution:
 
     def _own_deals(self, record: Record, request: Trading) -> list[TradeDeal]:
         """The deals that this request made, the oldest first."""
-        since = max(1, record.server_msc // 1000)
+        if not record.server_msc:  # there was no quote, or no position, to do anything with
+            return []
+        since = record.server_msc // 1000
         deals = reads.historical_deals(self._terminal, since, reads.LATEST_SECOND)
         orders = {o.ticket: o for o in reads.historical_orders(self._terminal, since, reads.LATEST_SECOND)}
         return [

@@ -98,7 +98,7 @@ class Server:
     def _look_after(self) -> None:
         """Look after the connection to the terminal: say what is wrong with it, once, and attach again."""
         try:
-            self._gateway.identity.look()
+            self._gateway.look_after_terminal()
             trouble = ""
         except (Refusal, TerminalSilent) as error:
             trouble = str(error)

@@ -234,4 +234,4 @@ def server_time(terminal: TradingInterface, request: Request) -> int:
     else:
         symbols = {held.symbol for held in terminal.positions_get() or ()}
     ticks = [tick for symbol in symbols if (tick := terminal.symbol_info_tick(symbol)) is not None]
-    return min((tick.time_msc for tick in ticks), default=0)
+    return max((tick.time_msc for tick in ticks), default=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -250,3 +251,46 @@ def test_process_that_ends_after_execution_resolves_at_the_next_start(
     reply = again.send(message)
     assert (reply["status"], reply["resolved"]) == ("FILLED", True)
     assert [p["ticket"] for p in again.ask("GET_POSITIONS")["positions"]] == [reply["position"]]
+
+
+def test_session_open_follows_the_quotes(client_of: Callable[[str], Client]) -> None:
+    """A market whose last quote is old is closed, whatever quarter of an hour that quote happens to fall on."""
+    now = datetime.now(UTC) + timedelta(hours=2)
+    ended = [now - timedelta(minutes=minutes) for minutes in (46, 31, 16)]
+    clock = "{daylight: none, standard_hours: 2}"
+
+    def window(end: datetime) -> str:
+        start = end - timedelta(minutes=5)
+        if (start.weekday(), start.date()) != (end.weekday(), end.date()):
+            pytest.skip("the window would straddle midnight")
+        return f'[["{start:%a %H:%M}", "{end:%a %H:%M}"]]'
+
+    names = ("EURUSD", "GBPUSD", "XAUUSD")
+    sections = ", ".join(f"{name}: {{sessions: {window(end)}}}" for name, end in zip(names, ended, strict=True))
+    client = client_of(f"server: {clock}\nsymbols: {{{sections}}}")
+    for name in names:
+        assert client.ask("GET_SYMBOL", symbol=name)["spec"]["session_open"] is False
+    assert client.ask("GET_SYMBOL", symbol="EURGBP")["spec"]["session_open"] is True
+    assert client.ask("GET_SYMBOL", symbol="EURUSD")["spec"]["session_open"] is False
+
+
+def test_close_all_in_flight_claims_no_others_deals(start_gateway: Any, connect: Any, tmp_path: Path) -> None:
+    """A CLOSE_ALL lost with its process is told what it closed itself, not what a lease closed before it."""
+    path = tmp_path / "exit.yaml"
+    path.write_text("faults: [{kind: exit_after, nth: 6}]")  # three opens, the lease's close, the first close, this one
+    gateway = start_gateway("--scenario", str(path))
+    client = connect(gateway)
+    leased = client.open()
+    client.ask("LEASE", magic=1196, seconds=1)
+    eventually(lambda: client.ask("GET_POSITIONS")["positions"] == [])
+    mine = [client.open()["position"], client.open()["position"]]
+    message = client.message("CLOSE_ALL", magic=1196, reason="drill")
+    with pytest.raises(TimeoutError):
+        client.send(message, seconds=1.0)
+    gateway.kill()
+    path.write_text("{}")
+    gateway.start()
+    reply = connect(gateway).send(message)
+    closed = [entry["position"] for entry in reply["closed"]]
+    assert leased["position"] not in closed
+    assert sorted(closed) == sorted(mine)
