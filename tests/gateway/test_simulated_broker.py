@@ -409,3 +409,17 @@ def test_swap_is_booked_at_server_midnight(make: Make) -> None:
     terminal.trade(volume=0.25, type=1, position=held)
     assert terminal.history_deals_get(position=held)[-1].swap == -7.0
     assert terminal.positions_get()[0].swap == -21.0
+
+
+def test_broker_cuts_or_rewrites_comments(make: Make) -> None:
+    """What the broker keeps of a comment stands in position, order and deal alike; the echo shows what was sent."""
+    for changes, stored in (({"comment_cut": 16}, "a comment of twe"), ({"comment_rewrite": "house"}, "house")):
+        terminal = make(**changes)
+        result = terminal.trade(comment="a comment of twenty")
+        shown = {
+            terminal.positions_get()[0].comment,
+            terminal.history_orders_get(ticket=result.order)[0].comment,
+            terminal.history_deals_get(position=result.order)[0].comment,
+        }
+        assert shown == {stored}
+        assert result.request.comment == "a comment of twenty"

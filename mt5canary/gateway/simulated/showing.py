@@ -58,7 +58,7 @@ def symbol_info(broker: Broker, symbol: Symbol, selected: bool, snapshot: Snapsh
         fields |= {
             "time": broker.clock.to_server(quote.utc_ms) // 1000, "bid": symbol.price(quote.bid),
             "ask": symbol.price(quote.ask), "spread": quote.ask - quote.bid,
-            **_day_range(broker, symbol, snapshot.utc_ms, quote), **_tick_values(broker, symbol, snapshot),
+            **_day_range(symbol, quote), **_tick_values(broker, symbol, snapshot),
         }  # fmt: skip
     return build(SymbolInfo, fields | {
         "select": selected, "visible": selected, "spread_float": True, "digits": symbol.digits,
@@ -77,8 +77,8 @@ def symbol_info(broker: Broker, symbol: Symbol, selected: bool, snapshot: Snapsh
     })  # fmt: skip
 
 
-def _day_range(broker: Broker, symbol: Symbol, now_ms: int, quote: Quote) -> dict[str, float]:
-    """The day's extremes, from the path's minutes so far: what a terminal shows, cheap enough to ask often."""
+def _day_range(symbol: Symbol, quote: Quote) -> dict[str, float]:
+    """This terminal keeps no day's extremes: the present quote stands for them."""
     return {
         **{name: symbol.price(quote.bid) for name in ("bidhigh", "bidlow")},
         **{name: symbol.price(quote.ask) for name in ("askhigh", "asklow")},
