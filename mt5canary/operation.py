@@ -22,6 +22,7 @@ from mt5canary.guardian.breaker import Breaker
 from mt5canary.link.connection import CurveKeys, Route
 from mt5canary.link.dialect import Dialect
 from mt5canary.link.inspection import LinkInspection
+from mt5canary.link.remoteness import resolve
 from mt5canary.link.session import Exchange, ReadSession, Signer, TradingSession
 from mt5canary.measurement import Measurement, Outcome
 from mt5canary.order import watchdog
@@ -63,14 +64,22 @@ class Operation:
 
     @cached_property
     def route(self) -> Route:
-        """Where the gateway is; waits for the run's own one to come up."""
-        return Route(url=self.gateway.url) if self.gateway is not None else route_of(self.resolved)
+        """Where the gateway is, for the whole run; waits for the run's own one to come up.
+
+        A name is looked up once, here: the way out must lead to where the order went, whatever the name says later.
+        """
+        if self.gateway is not None:
+            return Route(url=self.gateway.url)
+        address = resolve(*self.endpoint).addresses[0]
+        return route_of(self.resolved, address)
 
     @property
     def endpoint(self) -> tuple[str, int]:
         """Host and port of the gateway."""
-        host, _, port = self.route.url.removeprefix("tcp://").rpartition(":")
-        return host.strip("[]"), int(port)
+        if self.gateway is None:
+            return str(self.resolved.target.host), self.resolved.target.port
+        host, _, port = self.gateway.url.removeprefix("tcp://").rpartition(":")
+        return host, int(port)
 
     @cached_property
     def secret(self) -> bytes:
@@ -260,10 +269,14 @@ class Operation:
             self._own_state.cleanup()
 
 
-def route_of(resolved: Resolved) -> Route:
-    """The way to a target that somebody else runs; raises UsageProblem where its keys cannot be read."""
+def route_of(resolved: Resolved, address: str | None = None) -> Route:
+    """The way to a target that somebody else runs, by its name or by an address that the name stood for.
+
+    Raises UsageProblem where its keys cannot be read.
+    """
     target = resolved.target
-    host = f"[{target.host}]" if ":" in str(target.host) else target.host
+    there = address or str(target.host)
+    host = f"[{there}]" if ":" in there else there
     return Route(url=f"tcp://{host}:{target.port}", source=target.source, curve=_curve(resolved))
 
 

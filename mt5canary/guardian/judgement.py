@@ -12,6 +12,7 @@ from mt5canary.guardian.watch import WatchRecord
 from mt5canary.link.latency import RoundTrips, within_limit
 from mt5canary.measurement import Measurement, Outcome, at_least, at_most, below, by_rule, equal, unproven
 from mt5canary.plan import Limits
+from mt5canary.wire.replies import HelloReply
 
 LATEST_CHECK_SECONDS = 5.0
 """How far a drift check may run behind its time."""
@@ -172,19 +173,23 @@ def nothing_tripped(watch: WatchRecord, breaker: Breaker) -> list[Measurement]:
     ]
 
 
-def nothing_changed(watch: WatchRecord, limits: Limits) -> list[Measurement]:
-    """Position, gateway, permissions and balance were the same in every reading (G5)."""
+def nothing_changed(watch: WatchRecord, limits: Limits, at_the_start: HelloReply | None = None) -> list[Measurement]:
+    """Position, gateway, permissions and balance were the same in every reading, and the gateway since L3 (G5)."""
     if len(watch.readings) < 2:
         return [unproven("readings compared", "two or more readings")]
     first = watch.readings[0]
+    before = (at_the_start or first.hello).gateway.instance
     return [
-        equal(
-            f"changes of {name}",
-            sum(GUARDS[name](first, now, limits) is not None for now in watch.readings),
-            0,
-            samples=len(watch.readings),
-        )
-        for name in ("position", "gateway", "permissions", "balance")
+        equal("gateway instance since the link stage", first.hello.gateway.instance, before),
+        *(
+            equal(
+                f"changes of {name}",
+                sum(GUARDS[name](first, now, limits) is not None for now in watch.readings),
+                0,
+                samples=len(watch.readings),
+            )
+            for name in ("position", "gateway", "permissions", "balance")
+        ),
     ]
 
 

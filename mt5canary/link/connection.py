@@ -119,6 +119,8 @@ class Connection:
             (zmq.MAXMSGSIZE, REPLY_LIMIT),
         ):
             self._socket.setsockopt(option, value)
+        if "[" in route.url:
+            self._socket.setsockopt(zmq.IPV6, 1)
         if route.curve is not None:
             self._socket.setsockopt(zmq.CURVE_SERVERKEY, route.curve.server)
             self._socket.setsockopt(zmq.CURVE_PUBLICKEY, route.curve.client)
