@@ -149,6 +149,7 @@ def test_close_by_cancels_out_two(make: Make) -> None:
     [
         ({}, {"volume": 0.0005}, 10014),
         ({}, {"volume": 50.001}, 10014),
+        ({}, {"volume": 0.0105}, 10014),
         ({}, {"volume": 0.0}, 10014),
         ({}, {"volume": -0.01}, 10014),
         ({}, {"volume": 40.0}, 10019),
