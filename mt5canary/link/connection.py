@@ -202,7 +202,7 @@ class Connection:
             frame = self._receive_within(min(left, SLICE_MILLISECONDS))
             if frame is not None:
                 return frame
-            if any(event.name == "DISCONNECTED" for event in self.drain_events()):
+            if self.is_lost():
                 raise LinkFinding(
                     f"the connection to {self.url} ended before a reply came: the gateway or something on the way "
                     f"closed it, or the reply was longer than {REPLY_LIMIT:,} bytes"
@@ -221,6 +221,10 @@ class Connection:
         if self._socket.getsockopt(zmq.RCVMORE):
             raise LinkFinding(f"the reply from {self.url} has several frames; a reply is one")
         return frame
+
+    def is_lost(self) -> bool:
+        """Whether the connection is known to have ended."""
+        return any(event.name == "DISCONNECTED" for event in self.drain_events())
 
     def why_silent(self) -> str:
         """What the kernel knows of a request that was not answered: delivered, or not."""

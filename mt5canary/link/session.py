@@ -33,6 +33,9 @@ TIMEOUTS_MS = {"OPEN": 15_000, "CLOSE": 15_000, "CLOSE_ALL": 60_000}
 
 READ_TIMEOUT_MS = 5_000
 
+IDLE_NANOSECONDS = 500_000_000
+"""After so long without a reply the connection is looked at before it is used again."""
+
 R = TypeVar("R", bound=replies.Reply)
 
 
@@ -208,8 +211,7 @@ class ReadSession:
         frame = frames.encode(request)
         if self._dialect is not None:
             self._dialect.require(action, frame)
-        if self._connection is None:
-            self.connect()
+        self._require_connection(action)
         assert self._connection is not None
         limit = timeout_ms if timeout_ms is not None else TIMEOUTS_MS.get(action, READ_TIMEOUT_MS)
         received, reply, failure, gave_up = None, None, None, None
@@ -243,6 +245,18 @@ class ReadSession:
         self._record("exchange", exchange)
         self.last = exchange
         return exchange
+
+    def _require_connection(self, action: str) -> None:
+        """Connect where there is no connection, or where it was lost while nothing was asked.
+
+        An order never goes over a connection that was made for it after a loss: its gateway may be another by now.
+        """
+        idle_since = self.last.received if self.last is not None else None
+        was_idle = idle_since is not None and time.monotonic_ns() - idle_since > IDLE_NANOSECONDS
+        if self._connection is not None and was_idle and action != "OPEN" and self._connection.is_lost():
+            self._lose("the connection ended while nothing was asked")
+        if self._connection is None:
+            self.connect()
 
     def _ask(self, request: Request, kind: type[R], timeout_ms: int | None = None) -> R:
         exchange = self.exchange(request, timeout_ms)

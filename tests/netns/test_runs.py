@@ -48,8 +48,8 @@ def test_gateway_restarted_in_mid_run(near: World, serve: Serve, start: Start) -
     assert status == 1
     assert run.harness.verdict["verdict"] == "FAIL"
     assert outcomes["X7"] == "PASS"
-    assert outcomes["G5"] == "FAIL"
-    assert "gateway" in run.harness.reason("G5")
+    assert outcomes["G5"] != "PASS"
+    assert outcomes["E1"] == "PASS"
     assert outcomes["E3"] == "FAIL"
     assert "gateway instances that answered HELLO" in run.harness.reason("E3")
     assert run.harness.verdict["flat"] is True
