@@ -294,3 +294,24 @@ def test_close_all_in_flight_claims_no_others_deals(start_gateway: Any, connect:
     closed = [entry["position"] for entry in reply["closed"]]
     assert leased["position"] not in closed
     assert sorted(closed) == sorted(mine)
+
+
+def test_an_order_is_one_requests_only(start_gateway: Any, connect: Any, tmp_path: Path) -> None:
+    """Of two requests alike within one quote, the one that never reached the terminal is not given the other's fill."""
+    path = tmp_path / "quiet.yaml"
+    quiet = "symbols: {EURUSD: {walk: {interval_ms: 20000}}}"
+    path.write_text(f"{quiet}\nfaults: [{{kind: exit_before, nth: 2}}]")
+    gateway = start_gateway("--scenario", str(path))
+    client = connect(gateway)
+    first = client.open()
+    lost = client.message("OPEN", symbol="EURUSD", type="BUY", volume=0.001, magic=1196, comment="canary")
+    with pytest.raises(TimeoutError):
+        client.send(lost, seconds=1.0)
+    gateway.kill()
+    path.write_text(quiet)
+    gateway.start()
+    client = connect(gateway)
+    assert client.ask("FIND_REQUEST", request_uuid=lost["uuid"])["known"] is False
+    reply = client.send(client.signed(lost))
+    assert (reply["status"], reply["order"] != first["order"]) == ("FILLED", True)
+    assert len(client.ask("GET_POSITIONS")["positions"]) == 2
