@@ -3,10 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: rehearsal preflight test lint bench nightly clean
+.PHONY: rehearsal rehearsal-netns preflight test lint bench nightly clean
 
 rehearsal: .venv/installed
 	$(BIN)/pytest -m live --target simulator $(ARGS)
+
+# Root, Linux, iproute2, nftables: the whole canary from one network namespace to a gateway in another, 20 ms away.
+rehearsal-netns: .venv/installed
+	$(BIN)/python -m tests.netns.rehearsal $(ARGS)
 
 preflight: .venv/installed
 	$(BIN)/pytest -m preflight --target simulator $(ARGS)
