@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import time
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -26,15 +27,21 @@ from mt5canary.link.remoteness import resolve
 from mt5canary.link.session import Exchange, ReadSession, Signer, TradingSession
 from mt5canary.measurement import Measurement, Outcome
 from mt5canary.order import watchdog
+from mt5canary.order.canary import GHOST_SECONDS
 from mt5canary.order.flatten import Flattened, WayOut
 from mt5canary.order.flight import CanaryFlight
 from mt5canary.order.journal import Journal
+from mt5canary.order.retcodes import leaves_open
 from mt5canary.plan import Resolved
 from mt5canary.rehearsal import SimulatedGateway, state_folder
+from mt5canary.wire import frames
+from mt5canary.wire.replies import Reply
 from mt5canary.wire.requests import SIGNED_ACTIONS
 from mt5canary.wire.signature import SignatureError, read_secret
 
 WATCHDOG_LOG = "watchdog.log"
+RESOLVED_STEPS = frozenset({"FILLED", "REFUSED", "ADOPTED", "NOT_EXECUTED", "NOT_SENT"})
+"""Steps of an intent after which its order can no longer arrive."""
 
 
 class Operation:
@@ -57,6 +64,7 @@ class Operation:
         self.flattened: list[Flattened] = []
         self.flight: CanaryFlight | None = None
         self.order_may_be_out = False
+        self._awaited_since: float | None = None
         self.is_kept = False
         self.dialect = Dialect(resolved.target.protocol)
         self.link: LinkInspection | None = None
@@ -144,6 +152,12 @@ class Operation:
             self.run.chain.append_soon(kind, body)
             return
         self.run.record(kind, body, durable=durable)
+        if isinstance(body, Exchange):
+            answered = body.action == "OPEN" and _settles(body)
+        else:
+            answered = kind == "intent" and isinstance(body, dict) and body["step"] in RESOLVED_STEPS
+        if answered:
+            self._answered()
 
     def read_session(self) -> ReadSession:
         """A session that can only ask."""
@@ -174,6 +188,15 @@ class Operation:
         """Let one order leave while the breaker is closed; even a drill's may be filled by a gateway that rounds up."""
         self.breaker.require_closed()
         self.order_may_be_out = True
+        self._awaited_since = time.monotonic()
+        if self._watchdog is not None:
+            self._watchdog.tell(watchdog.AWAITED)
+
+    def _answered(self) -> None:
+        """The order's outcome was read, or can no longer change: what the positions show is all there is."""
+        if self._awaited_since is not None and self._watchdog is not None:
+            self._watchdog.tell(watchdog.ANSWERED)
+        self._awaited_since = None
 
     def _arm(self, signer: Signer, clock_offset: timedelta) -> None:
         magic = self.resolved.plan.order.magic
@@ -219,10 +242,19 @@ class Operation:
         """Close everything of this plan's magic number; nothing happens where nothing can be open."""
         if not self.needs_flatten or self._way_out is None:
             return None
-        result = self._way_out.flatten(reason, by, halt=self.breaker.why_open() is not None)
+        result = self._flatten_once(self._way_out, reason, by)
+        if self._awaited_since is not None:
+            # an order cut off under way can still arrive, so that no position now shows nothing yet
+            time.sleep(max(0.0, self._awaited_since + GHOST_SECONDS - time.monotonic()))
+            self._answered()
+            result = self._flatten_once(self._way_out, f"{reason}; again, after the order's last moment", by)
+        return result
+
+    def _flatten_once(self, way_out: WayOut, reason: str, by: str) -> Flattened:
+        result = way_out.flatten(reason, by, halt=self.breaker.why_open() is not None)
         self.flattened.append(result)
         self._flatten_exchanges += result.round_trips
-        self.run.flat = result.flat
+        self.run.flat = None if self._awaited_since is not None else result.flat
         with contextlib.suppress(OSError, Finding):  # what happened is in the result, whatever the disk says
             self._note(result)
         return result
@@ -232,6 +264,8 @@ class Operation:
         level = "INFO" if result.flat else "ERROR"
         text = f"{result.reason}: {result.describe()}"
         self.run.log("flatten", text, level=level, books=("verify", "live", "physical"))
+        if self._awaited_since is not None:
+            return
         if result.flat:
             for intent in self.journal.open_intents():
                 if intent.step != "UNKNOWN":
@@ -267,6 +301,16 @@ class Operation:
             self.gateway.stop()
         if self._own_state is not None:
             self._own_state.cleanup()
+
+
+def _settles(exchange: Exchange) -> bool:
+    """Whether the reply to an order says how it ended."""
+    try:
+        reply = msgspec.convert(frames.parse(exchange.reply or b""), Reply)
+    except (frames.FrameError, msgspec.ValidationError):
+        return False
+    final = reply.status in ("FILLED", "REJECTED") and not leaves_open(reply.retcode)
+    return final and reply.uuid == exchange.uuid
 
 
 def route_of(resolved: Resolved, address: str | None = None) -> Route:

@@ -19,6 +19,7 @@ from mt5canary.evidence.run import Run
 from mt5canary.link.session import OrderFields, TradingSession, new_uuid
 from mt5canary.measurement import Outcome
 from mt5canary.operation import WATCHDOG_LOG, Operation
+from mt5canary.order.flatten import Flattened
 from mt5canary.plan import Resolved
 from mt5canary.rehearsal import own_gateway
 
@@ -136,6 +137,38 @@ def test_unreadable_journal_does_not_stop_the_way_out(operate: MakeOperation) ->
     assert result is not None
     assert result.flat is True
     assert operation.run.flat is True
+
+
+def test_order_cut_off_under_way_is_looked_for_again(operate: MakeOperation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An order whose outcome nobody read may arrive after the first look; flat is said after its last moment only."""
+    monkeypatch.setattr("mt5canary.operation.GHOST_SECONDS", 0.3)
+    operation = operate()
+    session = trading(operation)
+    operation._permit()
+    late = TradingSession(operation.route, lambda kind, body: None, session.signer, lambda: None)
+    way_out = operation._way_out
+    assert way_out is not None
+    look = way_out.flatten
+
+    def look_and_then_it_arrives(reason: str, by: str, **how: bool) -> Flattened:
+        result = look(reason, by, **how)
+        if len(operation.flattened) == 0:
+            late.open(OrderFields(symbol="EURUSD", type="BUY", volume=0.001, magic=1196), new_uuid())
+            late.close()
+        return result
+
+    monkeypatch.setattr(way_out, "flatten", look_and_then_it_arrives)
+    operation.flatten("test", "me")
+    assert [len(result.closed) for result in operation.flattened] == [0, 1]
+    assert operation.run.flat is True
+
+
+def test_answered_order_is_looked_for_once(operate: MakeOperation) -> None:
+    """Where the order's outcome was read, one look is enough."""
+    operation = operate()
+    open_a_position(operation, trading(operation))
+    operation.flatten("test", "me")
+    assert [len(result.closed) for result in operation.flattened] == [1]
 
 
 def test_watchdog_stays_armed_where_something_may_be_open(operate: MakeOperation) -> None:

@@ -4,6 +4,9 @@ It reads one line of settings from its standard input, then waits there. One byt
 without that byte means that the run is gone, however it went (SIGKILL, a crash, ``os._exit``): then it closes
 every position of the run's magic number by itself. Settings hold the shared secret, so they come through the
 pipe and never by the command line.
+
+In between it is told when an order leaves and when its outcome is known: one that was cut off under way can arrive
+after the first look, so there is a second one after its last moment.
 """
 
 from __future__ import annotations
@@ -24,9 +27,14 @@ import msgspec
 
 from mt5canary.link.connection import CurveKeys, Route
 from mt5canary.link.session import Signer
+from mt5canary.order.canary import GHOST_SECONDS
 from mt5canary.order.flatten import WayOut
 
 DISARM = b"D"
+AWAITED = b"O"
+ANSWERED = b"A"
+"""What the run says of its order: it left and its outcome is not read; its outcome is read."""
+
 FORGET_SECONDS = 5.0
 
 
@@ -58,6 +66,14 @@ class Watchdog:
     def is_alive(self) -> bool:
         """Whether it still watches."""
         return self._process.poll() is None
+
+    def tell(self, news: bytes) -> None:
+        """Tell it how the order stands, so that it knows whether one can still arrive; it may be dead already."""
+        assert self._process.stdin is not None
+        if not self._process.stdin.closed:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.write(news)
+                self._process.stdin.flush()
 
     def disarm(self) -> None:
         """Tell it that the run has looked after everything itself; a second call does nothing."""
@@ -110,17 +126,27 @@ def main() -> None:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     given = json.loads(sys.stdin.buffer.readline())
-    if sys.stdin.buffer.read(1) == DISARM:
+    last = heard = sys.stdin.buffer.read(1)
+    while heard:
+        last, heard = heard, sys.stdin.buffer.read(1)
+    if last == DISARM:
         return
-    result = way_out(given).flatten("the run ended without disarming its watchdog", "watchdog")
-    with Path(given["report"]).open("ab") as file:
-        file.write(msgspec.json.encode({"at": time.time_ns(), **msgspec.structs.asdict(result)}) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    _flatten(given, "the run ended without disarming its watchdog")
+    if last == AWAITED:
+        time.sleep(GHOST_SECONDS)
+        _flatten(given, "again, after the order's last moment")
     for descriptor in given["keep_open"]:
         os.close(descriptor)
     for folder in map(Path, given["forget"]):
         _forget(folder)
+
+
+def _flatten(given: dict[str, Any], reason: str) -> None:
+    result = way_out(given).flatten(reason, "watchdog")
+    with Path(given["report"]).open("ab") as file:
+        file.write(msgspec.json.encode({"at": time.time_ns(), **msgspec.structs.asdict(result)}) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _forget(folder: Path) -> None:
