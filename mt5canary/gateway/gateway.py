@@ -98,6 +98,9 @@ class Gateway:
             request = decoding.decode(members)
         except Refusal as refusal:
             return self._answer(envelope, refusal_reply(envelope.action, refusal), received)
+        except Exception as error:  # nobody's frame may end the loop
+            unread = Refusal("INVALID_JSON", f"the gateway cannot read this: {type(error).__name__}: {error}")
+            return self._answer(envelope, refusal_reply(envelope.action, unread), received)
         handle = self._at_once.get(type(request))
         if handle is None:
             return Task(request, envelope, _patience(request), received)

@@ -47,7 +47,8 @@ class RemoteTerminal:
     """
 
     def __init__(self, loader: str, argument: str, say: Callable[[str], None]) -> None:
-        self._loader, self._argument, self._say = loader, argument, say
+        self._loader, self._argument, self._tell = loader, argument, say
+        self._said = ""
         self._error: tuple[int, str] = (c.RES_S_OK, "Success")
         self._number = 0
         self._waiting_since: float | None = None
@@ -62,13 +63,18 @@ class RemoteTerminal:
         theirs.close()
         self._say("terminal process started")
 
+    def _say(self, text: str) -> None:
+        """Say what is going on, once."""
+        if text != self._said:
+            self._said = text
+            self._tell(text)
+
     # -- one call -------------------------------------------------------------------------------------------
 
     def _call(self, name: str, *args: Any, seconds: float = CALL_SECONDS, **kwargs: Any) -> Any:
         self._drain()
         if self._waiting_since is not None:
-            hung = time.monotonic() - self._waiting_since
-            raise TerminalSilent(f"the terminal has not answered an earlier call for {hung:.1f} s")
+            raise TerminalSilent("the terminal has not answered an earlier call yet")
         self._number += 1
         try:
             self._connection.send((self._number, name, args, kwargs))
@@ -100,8 +106,11 @@ class RemoteTerminal:
 
     def reconnect(self) -> None:
         """Attach again: to the same process where it lives, else with a new one."""
+        alive, waiting = self._process.is_alive(), self._waiting_since is not None
         hung = self._waiting_since is not None and time.monotonic() - self._waiting_since > ABANDONED_SECONDS
-        if hung or not self._process.is_alive():
+        if alive and waiting and not hung:
+            return  # it may still answer
+        if hung or not alive:
             self._say("terminal process hung, is replaced" if hung else "terminal process ended, is replaced")
             self.close()
             self._waiting_since = None
@@ -111,9 +120,8 @@ class RemoteTerminal:
         except TerminalSilent as silence:
             self._say(str(silence))
             return
-        if not attached:
-            number, text = self._error
-            self._say(f"not attached to the terminal: {text} ({number})")
+        number, text = self._error
+        self._say("attached to the terminal" if attached else f"not attached to the terminal: {text} ({number})")
 
     def close(self) -> None:
         """End the process."""

@@ -103,6 +103,8 @@ class Server:
         except (Refusal, TerminalSilent) as error:
             trouble = str(error)
             self._gateway.identity.reconnect()
+        except Exception as error:  # an answer that nobody expected must not end the worker
+            trouble = f"{type(error).__name__}: {error}"
         if trouble != self._trouble:
             log.event("terminal", state=trouble or "answers again")
             self._trouble = trouble
@@ -132,7 +134,11 @@ class Server:
     def _deliver(self) -> None:
         for job in self._worker.finished():
             waiting = self._waiting.pop(job, None)
-            if waiting is not None:
+            if job.error is not None:
+                log.event("a job failed", error=f"{type(job.error).__name__}: {job.error}")
+                if waiting is not None:
+                    self._send(waiting.address, self._gateway.overdue(waiting.task, begun=True))
+            elif waiting is not None:
                 self._send(waiting.address, job.result)
             elif isinstance(job.result, Answer):  # its client was already told that the terminal is late
                 log.write(job.result.line.with_detail(late=True))

@@ -20,13 +20,14 @@ CARE_SECONDS = 0.5
 
 
 class Job:
-    """Something to ask the terminal, and its result once there is one."""
+    """Something to ask the terminal, and its result once there is one, or the error that it ended with."""
 
     def __init__(self, work: Callable[[], Any]) -> None:
         self._work = work
         self._lock = threading.Lock()
         self._state = "waiting"
         self.result: Any = None
+        self.error: Exception | None = None
 
     def cancel(self) -> bool:
         """Take the job back; False where it has begun."""
@@ -41,7 +42,10 @@ class Job:
             if self._state == "cancelled":
                 return False
             self._state = "begun"
-        self.result = self._work()
+        try:
+            self.result = self._work()
+        except Exception as error:  # the thread must live on for the next job
+            self.error = error
         return True
 
 

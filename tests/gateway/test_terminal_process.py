@@ -116,3 +116,17 @@ def test_without_the_package_it_says_so(tmp_path: Path) -> None:
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 4
     assert "pip install MetaTrader5" in ended.stderr
+
+
+def test_it_says_what_it_is_doing_once(start_remote: Any, connect: Any) -> None:
+    """Attaching, losing the terminal and attaching again are each one line of the log, however long they last."""
+    gateway = start_remote("outages: [{switch: ipc, after: 1, lasts: 3}]")
+    client = connect(gateway)
+    eventually(lambda: client.ask("GET_ACCOUNT")["status"] == "error", 10.0)
+    eventually(lambda: client.ask("GET_ACCOUNT")["status"] == "ok", 20.0)
+    said = [line["state"] for line in gateway.log() if line.get("event") == "terminal process"]
+    assert said[:2] == ["terminal process started", "attached to the terminal"]
+    assert said[-1] == "attached to the terminal"
+    assert len(said) == len([text for text, before in zip(said, ["", *said], strict=False) if text != before])
+    assert any("not attached" in text for text in said)
+    assert len(said) < 8
