@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -250,3 +250,21 @@ def test_version_and_terminal_agree(terminal: Simulation) -> None:
     assert 1_000 < info.ping_last < 300_000
     assert len({terminal.terminal_info().ping_last for _ in range(5)}) > 1
     assert len(info.data_path.rsplit("\\", 1)[1]) == 32
+
+
+def test_wrong_arguments_are_minus_two(terminal: Simulation) -> None:
+    """Too few arguments, too many, or keywords where only positions are taken: None with -2, no exception."""
+    asks: tuple[Callable[[], Any], ...] = (
+        lambda: terminal.order_calc_margin(0, "EURUSD", 0.1),
+        lambda: terminal.order_calc_margin(action=0, symbol="EURUSD", volume=0.1, price=1.0),
+        lambda: terminal.order_calc_profit(0, "EURUSD", 0.1, 1.0, 1.1, 1.2),
+        lambda: terminal.order_calc_margin(0, "EURUSD", 1, 1.0),
+        terminal.symbol_info,
+        lambda: terminal.positions_get("EURUSD"),
+        lambda: terminal.history_deals_total(1),
+    )
+    for ask in asks:
+        assert ask() is None
+        assert terminal.last_error()[0] == c.RES_E_INVALID_PARAMS
+    assert terminal.symbol_info("EURUSD") is not None
+    assert terminal.last_error() == (1, "Success")

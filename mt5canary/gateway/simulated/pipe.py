@@ -31,8 +31,21 @@ def call(
         except CallFailed as failure:
             terminal.error = (failure.code, str(failure))
             return None
+        except TypeError as error:
+            if not _is_of_the_call(error):
+                raise
+            terminal.error = (c.RES_E_INVALID_PARAMS, "Invalid arguments")
+            return None
 
     return answer
+
+
+def _is_of_the_call(error: TypeError) -> bool:
+    """Whether a call had the wrong number or names of arguments, so that nothing of it ran."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_code.co_name == "<lambda>"
 
 
 class Pipe:

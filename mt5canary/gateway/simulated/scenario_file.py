@@ -1,4 +1,20 @@
-"""Reading a scenario from a YAML file, with every mistake told at once."""
+"""Reading a scenario from a YAML file, with every mistake told at once.
+
+Every key may be left out; the sections below are the whole schema::
+
+    extends: default                  # or retail
+    seed: "7"                         # of the market and the chance of faults
+    account: {login: 5, margin_mode: netting, balance: 1000.50, commission: {policy: half, per_lot: 3.5}}
+    server: {daylight: eu, comment_cut: 16, lag: {deal: [100, 300]}}
+    symbols:
+      EURUSD: {volume_min: 0.01, volume_step: 0.01, sessions: forex, walk: {volatility: 4, spread_max: 30}}
+      XAUUSD: {replay: gold.csv}      # time_msc,bid,ask; beside this file
+    faults:
+      - {kind: lost_reply, nth: 2}                                           # of order_send
+      - {kind: delay, call: symbol_info_tick, every: 10, milliseconds: [50, 400]}
+    outages:
+      - {switch: connected, after: 30, lasts: 5}
+"""
 
 from __future__ import annotations
 
