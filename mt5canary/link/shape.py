@@ -101,16 +101,23 @@ def recognise(trips: RoundTrips, kernel: RoundTripEstimate | None, minimum_us: i
         return SILENT
     if not answered:
         return None
-    near = _ends_here(answered, kernel, minimum_us)
-    if near is not None:
-        return near
+    return _timer(answered, network_ms) or _ends_here(answered, kernel, minimum_us) or _at_once(answered)
+
+
+def _at_once(answered: Sequence[float]) -> Shape | None:
+    return AT_ONCE if len(answered) >= FEWEST else None
+
+
+def _timer(answered: Sequence[float], network_ms: float) -> Shape | None:
     if len(answered) < FEWEST:
         return None
     if network_ms < SECOND_MS / 4 and (_spread_over(answered, SECOND_MS) or _at_multiples(answered, SECOND_MS)):
         return ONE_SECOND_TIMER
-    if network_ms < WINDOWS_TIMER_MS / 2 and _at_multiples(answered, WINDOWS_TIMER_MS):
+    middle = quantile(sorted(answered), 0.5) or 0.0
+    often = middle < 2.2 * WINDOWS_TIMER_MS  # a steady network may lie near any one multiple; a timer is met each time
+    if often and network_ms < WINDOWS_TIMER_MS / 2 and _at_multiples(answered, WINDOWS_TIMER_MS):
         return MILLISECOND_TIMER
-    return AT_ONCE
+    return None
 
 
 def _ends_here(answered: Sequence[float], kernel: RoundTripEstimate | None, minimum_us: int) -> Shape | None:
