@@ -18,6 +18,7 @@ OPEN_MS = 300_000
 """How old a symbol's latest quote may be for its market to count as open."""
 
 CLOSE_WATCH_SECONDS = 5.0  # between two looks, for a quote that came in between to count as fresh
+WATCHED_AT_MOST = 8  # symbols, those asked about last
 FIRST_LOOK_SECONDS = 2.5  # how long the first question waits for a quote; below a client's patience
 _LOOK_SECONDS = 0.02
 
@@ -41,8 +42,10 @@ class Freshness:
         if tick is None:
             return None
         now = time.monotonic()
-        before = self._seen.get(symbol)
+        before = self._seen.pop(symbol, None)
         self._seen[symbol] = (tick.time_msc, now)
+        if len(self._seen) > WATCHED_AT_MOST:
+            del self._seen[next(iter(self._seen))]
         if before is not None and tick.time_msc > before[0] and now - before[1] < CLOSE_WATCH_SECONDS:
             ahead_ms = tick.time_msc - time.time_ns() // 1_000_000
             self._zone_ms = round(ahead_ms / QUARTER_MS) * QUARTER_MS

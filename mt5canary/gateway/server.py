@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import sys
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -25,6 +26,9 @@ from mt5canary.wire.frames import REPLY_LIMIT
 
 PASS_MILLISECONDS = 50
 """How long the loop waits for a frame before it looks after leases and deadlines."""
+
+SWITCH_SECONDS = 0.0005
+"""How long the worker's Python code may keep the loop from running."""
 
 LEASE_RETRY_SECONDS = 1.0
 FAREWELL_SECONDS = 10.0
@@ -79,6 +83,7 @@ class Server:
         poller = zmq.Poller()
         for socket in handlers:
             poller.register(socket, zmq.POLLIN)
+        sys.setswitchinterval(SWITCH_SECONDS)
         gc.freeze()  # what is there by now stays: the collector need not go through it under a request
         care_due = 0.0
         while not stopping():
