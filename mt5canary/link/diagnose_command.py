@@ -74,5 +74,5 @@ def as_text(found: Diagnosis) -> str:
 
 
 def _wrapped(head: str, text: str) -> list[str]:
-    indent = " " * min(len(head), 20)
+    indent = " " * (len(head) if len(head) < 20 else 5)
     return textwrap.wrap(head + text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

@@ -148,7 +148,8 @@ class Walk:
 
     def _resolves(self) -> str:
         self._resolution = remoteness.resolve(self._host, self._port)
-        return f"{self._host} is {', '.join(self._resolution.addresses)}"
+        found = ", ".join(self._resolution.addresses)
+        return f"{found}, an address" if found == self._host else f"{self._host} is {found}"
 
     def _is_another_machine(self) -> str:
         if self._target.started_by_run:
@@ -210,7 +211,7 @@ class Walk:
 
     def _completes_the_handshake(self) -> str:
         ends = self._session.connect()
-        kernel = f", kernel round trip {ends.kernel.minimum_rtt_us} us at least" if ends.kernel else ""
+        kernel = f", round trip {ends.kernel.minimum_rtt_us} us" if ends.kernel else ""
         return f"{ends.local} to {ends.peer} after {ends.handshake_ms:.1f} ms{kernel}"
 
     def _answers(self) -> str:

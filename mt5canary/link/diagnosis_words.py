@@ -1,4 +1,4 @@
-"""What each trouble of the link means, and what to do next, on which machine.
+"""What each trouble of the link means, and what to do next, on which machine (the gateway host runs Windows).
 
 The identifiers are stable: ``mt5canary diagnose --json`` prints them, and docs/runbook.md has a section for each group.
 ``{host}``, ``{port}`` and ``{detail}`` are filled in when the words are shown.
@@ -9,8 +9,8 @@ from __future__ import annotations
 from msgspec import Struct
 
 HERE = "this node"
-GATEWAY = "gateway host (Windows)"
-TERMINAL = "MetaTrader 5 terminal"
+GATEWAY = "gateway host"
+TERMINAL = "terminal"
 CLOUD = "cloud console"
 PLAN = "plan"
 
@@ -22,13 +22,13 @@ class Advice(Struct, frozen=True):
     steps: tuple[tuple[str, str], ...]
 
 
-MT5_RUNS = (GATEWAY, "is MetaTrader 5 running?  tasklist | findstr MT5   (or: tasklist | findstr terminal64)")
+MT5_RUNS = (GATEWAY, "is MetaTrader 5 running?  tasklist | findstr MT5  (its process: terminal64.exe)")
 LISTENS = (GATEWAY, "does anything listen?  netstat -ano | findstr :{port}")
-WINDOWS_FIREWALL = (GATEWAY, 'netsh advfirewall firewall show rule name="ZMQ-MT5"   (must allow TCP {port} inbound)')
+WINDOWS_FIREWALL = (GATEWAY, 'netsh advfirewall firewall show rule name="ZMQ-MT5"  (allows {port} in?)')
 SECURITY_GROUP = (CLOUD, "the security group must allow TCP {port} from this node to {host}")
-EXPERTS = (TERMINAL, "read the Experts tab; remove the expert advisor from its chart and attach it again")
-READ_THE_LOG = (GATEWAY, "read the last lines of the gateway's log; restart `mt5canary serve` if it hangs")
-WHAT_LISTENS = (GATEWAY, "which program is it?  netstat -ano | findstr :{port}, then tasklist | findstr <PID>")
+EXPERTS = (TERMINAL, "read the Experts tab; take the expert advisor off its chart, attach it again")
+READ_THE_LOG = (GATEWAY, "read the last lines of the gateway's log; restart it if it hangs")
+WHAT_LISTENS = (GATEWAY, "which program?  netstat -ano | findstr :{port}  then  tasklist | findstr PID")
 RIGHT_ADDRESS = (PLAN, "put the gateway host's own address into GTW_HOST (there: ipconfig)")
 RIGHT_PORT = (PLAN, "check port (GTW_PORT) against the gateway's --bind")
 
@@ -79,7 +79,7 @@ ADVICE: dict[str, Advice] = {
         "process that is frozen",
         (
             WHAT_LISTENS,
-            (GATEWAY, "if it is the gateway or the terminal: it hangs; end it in the Task Manager and start it"),
+            (GATEWAY, "if it is the gateway or the terminal, it hangs: end it and start it again"),
         ),
     ),
     "hangs-up": Advice(
@@ -89,7 +89,7 @@ ADVICE: dict[str, Advice] = {
     ),
     "wrong-socket-type": Advice(
         "a ZeroMQ socket that does not answer requests: the plan's port is that of another channel (prices, signals)",
-        ((GATEWAY, "bind the command channel as ZMQ_REP; the quotes' PUB socket has a port of its own"), RIGHT_PORT),
+        ((GATEWAY, "bind the commands' socket as ZMQ_REP, on another port than the quotes'"), RIGHT_PORT),
     ),
     "curve-required": Advice(
         "the gateway speaks CURVE only, and the plan has no keys",

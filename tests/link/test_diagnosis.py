@@ -142,7 +142,7 @@ def test_command_names_the_trouble(tmp_path: Path, capsys: pytest.CaptureFixture
     said = capsys.readouterr().out
     assert re.search(r"WRONG port .*ECONNREFUSED", said)
     assert "Means" in said
-    assert "gateway host (Windows): is MetaTrader 5 running?  tasklist | findstr MT5" in said
+    assert "gateway host: is MetaTrader 5 running?  tasklist | findstr MT5" in said
     assert "Traceback" not in said
     fits(said)
 
