@@ -9,8 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import pytest
+
 from mt5canary.gateway import constants as c
 from mt5canary.gateway.journal import KEPT_SECONDS, Journal, Record
+from mt5canary.gateway.paging import fitted
 from mt5canary.gateway.simulated.attach import start_simulated
 from mt5canary.gateway.simulated.clock import utc_milliseconds
 from mt5canary.wire.frames import REPLY_LIMIT
@@ -252,3 +256,39 @@ def test_requests_stay_known_for_72_hours(tmp_path: Path) -> None:
     again = Journal(tmp_path / "journal.sqlite")
     assert [again.find(name) is not None for name in ("young", "old", "open")] == [True, False, True]
     again.close()
+
+
+def test_longest_request_is_taken(client: Client) -> None:
+    """A request of exactly 65,536 bytes is answered as itself; one byte more is too large."""
+    message = client.message("PING") | {"filler": ""}
+    filler = 65_536 - len(json.dumps(message))
+    longest = json.dumps(message | {"filler": "x" * filler}).encode()
+    assert len(longest) == 65_536
+    assert json.loads(client.raw(longest))["status"] == "ok"
+    longer = json.dumps(message | {"filler": "x" * (filler + 1)}).encode()
+    assert json.loads(client.raw(longer))["error_code"] == "FRAME_TOO_LARGE"
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [str.upper, lambda text: text.replace("-", ""), lambda text: "{" + text + "}"],
+    ids=["upper case", "without dashes", "in braces"],
+)
+def test_signed_requests_need_a_canonical_uuid(client: Client, shape: Callable[[str], str]) -> None:
+    """What changes anything must have a uuid in its canonical lower-case form, so that one request has one name."""
+    message = client.message("OPEN", symbol="EURUSD", type="BUY", volume=0.001)
+    reply = client.send(client.signed(message | {"uuid": shape(message["uuid"])}))
+    assert (reply["status"], reply["error_code"]) == ("REJECTED", "INVALID_FIELD")
+
+
+@pytest.mark.parametrize("name", ["positions", "deals", "orders"])
+def test_every_list_is_cut_to_a_replys_size(name: str) -> None:
+    """Each of the three lists pages alike: as much as fits, more, and the ticket to go on after."""
+    entries = [{"ticket": number, "comment": "x" * 300} for number in range(5_000)]
+    reply = json.loads(fitted({"status": "ok", name: entries}, msgspec.json.encode))
+    assert reply["more"] is True
+    assert reply[name] == entries[: len(reply[name])]
+    assert reply["after"] == reply[name][-1]["ticket"]
+    assert REPLY_LIMIT * 0.9 < len(json.dumps(reply, separators=(",", ":"))) <= REPLY_LIMIT
+    whole = json.loads(fitted({"status": "ok", name: entries[:10]}, msgspec.json.encode))
+    assert whole == {"status": "ok", name: entries[:10]}

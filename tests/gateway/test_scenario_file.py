@@ -315,3 +315,23 @@ def test_an_order_is_one_requests_only(start_gateway: Any, connect: Any, tmp_pat
     reply = client.send(client.signed(lost))
     assert (reply["status"], reply["order"] != first["order"]) == ("FILLED", True)
     assert len(client.ask("GET_POSITIONS")["positions"]) == 2
+
+
+@pytest.mark.parametrize("retcode", [10008, 10011, 10012, 10031])
+def test_unclear_retcodes_are_never_rejections(client_of: Callable[[str], Client], retcode: int) -> None:
+    """Placed, error, time-out and no connection leave the outcome open: error with MT5_TIMEOUT and the retcode."""
+    client = client_of(f"faults: [{{kind: retcode, nth: 1, retcode: {retcode}, executed: true}}]")
+    message = client.message("OPEN", symbol="EURUSD", type="BUY", volume=0.001, magic=1196, comment="unclear")
+    reply = client.send(message)
+    assert (reply["status"], reply["error_code"], reply["retcode"]) == ("error", "MT5_TIMEOUT", retcode)
+    assert client.ask("FIND_REQUEST", request_uuid=message["uuid"])["reply"]["status"] == "FILLED"
+
+
+def test_pipe_lost_before_the_terminal_was_reached(client_of: Callable[[str], Client]) -> None:
+    """A broken pipe leaves the outcome open, too; with the terminal back, its history shows that nothing was done."""
+    client = client_of("faults: [{kind: ipc_loss, nth: 1}]")
+    message = client.message("OPEN", symbol="EURUSD", type="BUY", volume=0.001, magic=1196, comment="pipe")
+    assert client.send(message)["error_code"] == "MT5_TIMEOUT"
+    found = resolved(client, message["uuid"])
+    assert (found["reply"]["status"], found["reply"]["error_code"]) == ("REJECTED", "MT5_ORDER_FAILED")
+    assert client.ask("GET_POSITIONS")["positions"] == []
