@@ -19,7 +19,7 @@ from mt5canary.gateway.caps import Caps, read_caps
 from mt5canary.gateway.gateway import Gateway
 from mt5canary.gateway.journal import Journal
 from mt5canary.gateway.server import Server, bind
-from mt5canary.gateway.terminal import AttachedTerminal
+from mt5canary.gateway.terminal import AttachedTerminal, TerminalSilent
 from mt5canary.wire.signature import SignatureError, read_secret
 
 
@@ -150,7 +150,10 @@ def _stop_at_end_of_input(stopping: threading.Event) -> None:
 
 def _announce(terminal: AttachedTerminal, socket: zmq.Socket[bytes], signed: bool, curve: bool) -> None:
     endpoint = socket.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()  # type: ignore[union-attr]
-    account = terminal.interface.account_info()
+    try:
+        account = terminal.interface.account_info()
+    except TerminalSilent:
+        account = None
     described = f"{account.login} at {account.server}" if account else "not logged in"
     lines = [
         f"listening on {endpoint}",

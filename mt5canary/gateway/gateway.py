@@ -270,13 +270,18 @@ class Gateway:
         """Judge an action that changes the gateway itself, do it, and remember that it was done. Raises Refusal."""
         if recorded := self._recorded(request):
             return recorded
-        sighting = self.identity.sighting or self.identity.look()
-        self._check_age(self._verified(request, lambda: sighting.account))
+        self._check_age(self._verified(request, self._account_seen))
         fields = change(request)
         action, body = str(request.__struct_config__.tag), decoding.body(request)
         reply = self._encode(self._finished(Envelope(request.uuid), fields))
         self._journal.begin(Record(request.uuid, action, body, b"", time.time(), 0, reply, False))
         return fields
+
+    def _account_seen(self) -> AccountInfo:
+        """The account as last seen: the loop must not ask the terminal, whose one connection is the worker's."""
+        if self.identity.sighting is None:
+            raise Refusal("MT5_NOT_CONNECTED", "the terminal has not said yet which account this is")
+        return self.identity.sighting.account
 
     def _lease(self, request: wire.Lease) -> Fields:
         expires = datetime.now(UTC) + timedelta(seconds=request.seconds)

@@ -130,3 +130,25 @@ def test_it_says_what_it_is_doing_once(start_remote: Any, connect: Any) -> None:
     assert len(said) == len([text for text, before in zip(said, ["", *said], strict=False) if text != before])
     assert any("not attached" in text for text in said)
     assert len(said) < 8
+
+
+def test_without_a_terminal_it_serves_what_it_can(start_remote: Any, zmq_context: Any) -> None:
+    """Started beside a terminal that does not answer, it says so and pings; no account is known to verify a HALT for."""
+    gateway = start_remote("outages: [{switch: ipc}]")
+    client = Client(zmq_context, gateway.endpoint, gateway.secret)
+    assert client.ask("PING")["status"] == "ok"
+    hello = client.ask("HELLO", nonce="00" * 16)
+    assert (hello["status"], hello["error_code"]) == ("error", "MT5_NOT_CONNECTED")
+    client.account = {"server": "JustMarkets-Demo2", "login": 1100212251}
+    halt = client.ask("HALT", reason="nobody there")
+    assert (halt["status"], halt["error_code"]) == ("error", "MT5_NOT_CONNECTED")
+    assert client.open()["error_code"] == "MT5_NOT_CONNECTED"
+    client.close()
+
+
+def test_it_starts_beside_a_terminal_that_hangs(start_remote: Any, zmq_context: Any) -> None:
+    """A terminal that hangs from the first call on does not keep the gateway from serving."""
+    gateway = start_remote("faults: [{kind: stall, call: account_info}]")
+    client = Client(zmq_context, gateway.endpoint, gateway.secret)
+    assert client.ask("PING")["status"] == "ok"
+    client.close()
