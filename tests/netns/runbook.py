@@ -213,8 +213,8 @@ mt5canary diagnose --target justmarkets-demo2        # --json for machines
 If a position may be open, close it first: `mt5canary close-all --yes`. If that cannot reach the gateway either, log in
 to the account from another terminal (the broker's app will do) and close the positions of the plan's magic number.
 
-Each section: what it prints (written by `python -m tests.netns.runbook`, from real ones), and the next step. The gateway
-host is the Windows machine with MetaTrader 5; this node is the Linux machine that trades.
+Each section: what it prints (written by `python -m tests.netns.runbook`, from real ones), and the next step. The
+gateway host is the Windows machine with MetaTrader 5; this node is the Linux machine that trades.
 """
 
 
