@@ -133,7 +133,7 @@ def test_it_says_what_it_is_doing_once(start_remote: Any, connect: Any) -> None:
 
 
 def test_without_a_terminal_it_serves_what_it_can(start_remote: Any, zmq_context: Any) -> None:
-    """Started beside a terminal that does not answer, it says so and pings; no account is known to verify a HALT for."""
+    """Started beside a terminal that does not answer, it says so and pings; a HALT cannot be verified."""
     gateway = start_remote("outages: [{switch: ipc}]")
     client = Client(zmq_context, gateway.endpoint, gateway.secret)
     assert client.ask("PING")["status"] == "ok"
