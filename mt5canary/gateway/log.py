@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import Any, NamedTuple
@@ -67,5 +68,6 @@ def event(name: str, **detail: Any) -> None:
 
 
 def _put(members: dict[str, Any]) -> None:
-    sys.stderr.buffer.write(_encode(members) + b"\n")
-    sys.stderr.buffer.flush()
+    with contextlib.suppress(OSError):  # whoever read the log is gone; the leases must be enforced all the same
+        sys.stderr.buffer.write(_encode(members) + b"\n")
+        sys.stderr.buffer.flush()

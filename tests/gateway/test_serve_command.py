@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import secrets
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,3 +138,22 @@ def test_gateway_imports_nothing_of_the_client_and_runs_on_windows(path: Path) -
     assert imported(tree) & POSIX_MODULES == set()
     used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     assert used & POSIX_ONLY == set()
+
+
+def test_it_outlives_whoever_reads_its_log(tmp_path: Path, zmq_context: Any) -> None:
+    """With the reader of its output gone, as after a killed harness, it answers on and still enforces a lease."""
+    command = [sys.executable, "-m", "mt5canary.cli", "serve", "--terminal", "simulated", "--bind",
+               "tcp://127.0.0.1:*", "--state", str(tmp_path)]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        endpoint = process.stdout.readline().decode().removeprefix("listening on ").strip()
+        process.stdout.close()
+        process.stderr.close()
+        client = Client(zmq_context, endpoint)
+        assert client.open()["status"] == "FILLED"
+        assert client.ask("LEASE", magic=1196, seconds=1)["status"] == "ok"
+        eventually(lambda: client.ask("GET_POSITIONS")["positions"] == [])
+        client.close()
+        process.terminate()
+        assert process.wait(20) == 0
