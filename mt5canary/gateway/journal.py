@@ -33,6 +33,10 @@ KEPT_SECONDS = 7 * 24 * 3600.0
 """How long a request stays known; the protocol demands 72 h at least."""
 
 
+FORGETTING_EVERY = 1000
+"""After how many requests what is too old is deleted."""
+
+
 class Record(NamedTuple):
     """A request as it was written down.
 
@@ -60,6 +64,7 @@ class Journal:
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=FULL")
         self._connection.executescript(_SCHEMA)
+        self._begun = 0
         self._forget(time.time())
         self._halt_reason = self._read_halt()
         self._leases = self._read_leases()
@@ -85,6 +90,9 @@ class Journal:
     def begin(self, record: Record) -> None:
         """Write a request down before it is acted on."""
         with self._lock:
+            self._begun += 1
+            if self._begun % FORGETTING_EVERY == 0:
+                self._forget(record.begun)
             self._connection.execute(f"INSERT INTO requests ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", record)
 
     def finish(self, uuid: str, reply: bytes, orders: tuple[int, ...], now: float, unknown: bool = False) -> None:

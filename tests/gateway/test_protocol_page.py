@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from mt5canary.gateway import constants as c
-from mt5canary.gateway.journal import KEPT_SECONDS, Journal, Record
+from mt5canary.gateway.journal import FORGETTING_EVERY, KEPT_SECONDS, Journal, Record
 from mt5canary.gateway.paging import fitted
 from mt5canary.gateway.simulated.attach import start_simulated
 from mt5canary.gateway.simulated.clock import utc_milliseconds
@@ -292,3 +292,15 @@ def test_every_list_is_cut_to_a_replys_size(name: str) -> None:
     assert REPLY_LIMIT * 0.9 < len(json.dumps(reply, separators=(",", ":"))) <= REPLY_LIMIT
     whole = json.loads(fitted({"status": "ok", name: entries[:10]}, msgspec.json.encode))
     assert whole == {"status": "ok", name: entries[:10]}
+
+
+def test_a_journal_forgets_while_it_runs(tmp_path: Path) -> None:
+    """A gateway that is never restarted does not keep requests for ever either."""
+    journal = Journal(tmp_path / "journal.sqlite")
+    now = utc_milliseconds() / 1000
+    journal.begin(Record("old", "LEASE", "", b"", now - KEPT_SECONDS - 60, 0, b"{}", False))
+    for number in range(FORGETTING_EVERY):
+        journal.begin(Record(str(number), "LEASE", "", b"", now, 0, b"{}", False))
+    assert journal.find("old") is None
+    assert journal.find("0") is not None
+    journal.close()
