@@ -74,7 +74,7 @@ def test_partition_in_mid_run(near: World, serve: Serve, start: Start) -> None:
 
 
 def test_name_that_changes_in_mid_run(near: World, serve: Serve, start: Start) -> None:
-    """A name that stands for another address at the end than at the beginning fails E3, with both."""
+    """A name that changes its address fails E3, with both; the way out leads to where the order went."""
     gateway = serve(near.gtw, GATEWAY)
     near.inf.resolves({"gateway.example": GATEWAY})
     run = start(near.inf, gateway.target(host="gateway.example"))
@@ -85,3 +85,5 @@ def test_name_that_changes_in_mid_run(near: World, serve: Serve, start: Start) -
     assert run.harness.outcomes()["E3"] == "FAIL"
     assert "198.51.100.66" in run.harness.reason("E3")
     assert GATEWAY in run.harness.reason("E3")
+    assert run.harness.verdict["flat"] is True
+    assert not any(entry["action"] == "CLOSE_ALL" and "error_code" in entry for entry in gateway.requests())
