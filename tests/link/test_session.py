@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -322,3 +323,12 @@ def test_time_outs_are_the_designs() -> None:
     """Five seconds for reads, fifteen for orders, sixty for closing everything."""
     assert sessions.READ_TIMEOUT_MS == 5_000
     assert sessions.TIMEOUTS_MS == {"OPEN": 15_000, "CLOSE": 15_000, "CLOSE_ALL": 60_000}
+
+
+def test_a_request_carries_a_uuid_of_version_4() -> None:
+    """Canonical, lower case, of version 4 and the standard's variant, and never the same twice."""
+    texts = [new_uuid() for _ in range(1000)]
+    made = [uuid.UUID(text) for text in texts]
+    assert {(each.version, each.variant) for each in made} == {(4, uuid.RFC_4122)}
+    assert [str(each) for each in made] == texts
+    assert len(set(texts)) == 1000
