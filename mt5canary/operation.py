@@ -22,9 +22,10 @@ from mt5canary.evidence.run import Run
 from mt5canary.guardian.breaker import Breaker
 from mt5canary.link.connection import CurveKeys, Route
 from mt5canary.link.dialect import Dialect
+from mt5canary.link.exchange import Exchange
 from mt5canary.link.inspection import LinkInspection
 from mt5canary.link.remoteness import resolve
-from mt5canary.link.session import Exchange, ReadSession, Signer, TradingSession
+from mt5canary.link.session import ReadSession, Signer, TradingSession
 from mt5canary.measurement import Measurement, Outcome
 from mt5canary.order import watchdog
 from mt5canary.order.canary import GHOST_SECONDS

@@ -12,7 +12,8 @@ from mt5canary.errors import Finding, UsageProblem
 from mt5canary.link.clock import parse_time
 from mt5canary.link.connection import Route
 from mt5canary.link.dialect import Dialect
-from mt5canary.link.session import ReadSession, Recorder, Signer, TradingSession
+from mt5canary.link.exchange import Recorder
+from mt5canary.link.session import ReadSession, Signer, TradingSession
 from mt5canary.operation import route_of, secret_of
 from mt5canary.order.flatten import WayOut
 from mt5canary.plan import Resolved

@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from mt5canary.errors import LinkFinding
-from mt5canary.link.session import Exchange, ReadSession
+from mt5canary.link.exchange import Exchange
+from mt5canary.link.session import ReadSession
 from mt5canary.measurement import Measurement, at_most
 from mt5canary.wire.replies import PingReply, Tick
 

@@ -17,8 +17,9 @@ from mt5canary.errors import Finding, LinkFinding, Unproven
 from mt5canary.link import clock, connection, greeting, identity, latency, market, remoteness, shape
 from mt5canary.link.connection import MECHANISM_MISMATCH, ConnectFinding
 from mt5canary.link.diagnosis_words import ADVICE
+from mt5canary.link.exchange import Refused, Timeout, Unreadable
 from mt5canary.link.inspection import QUOTE_FRESHNESS
-from mt5canary.link.session import ReadSession, Refused, Timeout, Unreadable
+from mt5canary.link.session import ReadSession
 from mt5canary.measurement import Measurement, Outcome, describe
 from mt5canary.plan import Limits, Target
 from mt5canary.wire.replies import HelloReply

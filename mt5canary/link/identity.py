@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from mt5canary.link.connection import Ends, RoundTripEstimate
 from mt5canary.link.dialect import UPGRADE
-from mt5canary.link.session import Exchange
+from mt5canary.link.exchange import Exchange
 from mt5canary.measurement import Measurement, at_least, at_most, equal, one_of, unproven
 from mt5canary.plan import Account
 from mt5canary.wire import frames

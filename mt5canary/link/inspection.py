@@ -14,10 +14,11 @@ from mt5canary.link import clock, identity, latency, market, remoteness, shape
 from mt5canary.link.clock import ClockOffset, ServerZone
 from mt5canary.link.connection import Ends
 from mt5canary.link.dialect import NO_PROTOCOL, UPGRADE
+from mt5canary.link.exchange import Exchange, Recorder, Refused
 from mt5canary.link.identity import ExpectedEnds
 from mt5canary.link.latency import RoundTrips
 from mt5canary.link.market import QuotesSeen
-from mt5canary.link.session import Exchange, ReadSession, Recorder, Refused
+from mt5canary.link.session import ReadSession
 from mt5canary.measurement import Measurement, unproven
 from mt5canary.plan import Limits, Target
 from mt5canary.wire.replies import AccountReply, HelloReply

@@ -8,7 +8,8 @@ from datetime import timedelta
 from msgspec import Struct
 
 from mt5canary.link.connection import RoundTripEstimate
-from mt5canary.link.session import READ_TIMEOUT_MS, ReadSession, Timeout
+from mt5canary.link.exchange import Timeout
+from mt5canary.link.session import READ_TIMEOUT_MS, ReadSession
 from mt5canary.measurement import Measurement, Outcome, above, at_least, by_rule, unproven
 from mt5canary.statistics import claim_p99, quantile, samples_for_p99, upper_bound
 

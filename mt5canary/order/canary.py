@@ -25,15 +25,8 @@ import msgspec
 
 from mt5canary.errors import Finding, LinkFinding, Unproven
 from mt5canary.link.clock import ServerZone
-from mt5canary.link.session import (
-    Exchange,
-    OrderFields,
-    ReadSession,
-    Refused,
-    TradingSession,
-    new_uuid,
-    understand,
-)
+from mt5canary.link.exchange import Exchange, Refused, understand
+from mt5canary.link.session import OrderFields, ReadSession, TradingSession, new_uuid
 from mt5canary.order.journal import Intent, Journal
 from mt5canary.order.retcodes import leaves_open
 from mt5canary.wire import frames

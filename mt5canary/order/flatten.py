@@ -15,7 +15,8 @@ from msgspec import Struct
 
 from mt5canary.errors import Finding
 from mt5canary.link.connection import Route
-from mt5canary.link.session import ClosingSession, Recorder, Refused, Signer, Unreadable
+from mt5canary.link.exchange import Recorder, Refused, Unreadable
+from mt5canary.link.session import ClosingSession, Signer
 from mt5canary.wire.replies import Position
 
 ATTEMPTS = 5

@@ -11,7 +11,8 @@ from decimal import Decimal
 import msgspec
 from msgspec import Struct
 
-from mt5canary.link.session import OrderFields, ReadSession, Refused
+from mt5canary.link.exchange import Refused
+from mt5canary.link.session import OrderFields, ReadSession
 from mt5canary.measurement import Measurement, above, at_least, at_most, equal, one_of
 from mt5canary.money import cents, exact, whole_steps
 from mt5canary.plan import Limits

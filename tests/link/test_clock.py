@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mt5canary.errors import LinkFinding
 from mt5canary.link.clock import ClockOffset, ServerZone, clocks_agree, estimate, parse_time, server_zone
-from mt5canary.link.session import Exchange
+from mt5canary.link.exchange import Exchange
 from mt5canary.measurement import Outcome, worst
 from mt5canary.wire.replies import PingReply, Tick
 

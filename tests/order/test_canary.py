@@ -9,7 +9,8 @@ import pytest
 
 from mt5canary.errors import Finding, LinkFinding, Unproven
 from mt5canary.link import session as sessions
-from mt5canary.link.session import Refused, TradingSession
+from mt5canary.link.exchange import Refused
+from mt5canary.link.session import TradingSession
 from mt5canary.order import canary as canaries
 from mt5canary.order.canary import Canary, new_nonce, place
 from mt5canary.order.journal import Journal
