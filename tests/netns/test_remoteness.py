@@ -150,6 +150,8 @@ def test_declared_tunnel_with_keys(distant: World, serve: Serve, look: Look, for
     assert seen.outcomes == {"L1": "PASS", "L2": "PASS", "L3": "PASS", "L6": "PASS"}, seen.reasons
     assert seen.measurements["L2"]["CURVE handshake completed with the pinned key"] is True
     assert seen.measurements["L6"]["fastest round trip through the tunnel"] >= 20
+    assert seen.trouble == "wrong-identity"
+    assert "terminal kind" in seen.observed[-1]
 
 
 def test_tunnel_without_keys_or_undeclared(distant: World, serve: Serve, look: Look, forward: str) -> None:
