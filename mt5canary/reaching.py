@@ -78,15 +78,16 @@ def _signer(resolved: Resolved, session: ReadSession) -> Signer:
 
 def way_out(resolved: Resolved, record: Recorder = nothing) -> WayOut:
     """The way out of the plan's account and magic number."""
-    with ReadSession(route_of(resolved), record) as session:
+    with ReadSession(route_of(resolved), record, dialect=Dialect(resolved.target.protocol)) as session:
         signer = _signer(resolved, session)
     return WayOut(route_of(resolved), signer, resolved.plan.order.magic, record)
 
 
 def tell_gateway(resolved: Resolved, reason: str, *, halted: bool) -> bool:
     """Halt the gateway or lift its halt, as a person wants it; returns what it says of itself then."""
-    with ReadSession(route_of(resolved), nothing) as reading:
+    dialect = Dialect(resolved.target.protocol)
+    with ReadSession(route_of(resolved), nothing, dialect=dialect) as reading:
         signer = _signer(resolved, reading)
-    with TradingSession(route_of(resolved), nothing, signer, lambda: None) as session:
+    with TradingSession(route_of(resolved), nothing, signer, lambda: None, dialect=dialect) as session:
         session.hello()
         return (session.halt(reason) if halted else session.resume(reason)).halted
