@@ -17,6 +17,7 @@ from mt5canary.link import session as sessions
 from mt5canary.link.session import TradingSession
 from mt5canary.measurement import Outcome, worst
 from mt5canary.plan import Limits
+from mt5canary.wire.replies import SymbolSpecification
 from tests.guardian.conftest import MAGIC
 from tests.link.between import Answer, Between, PassOn, answer
 
@@ -33,12 +34,19 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def look(trading: TradingSession, ticket: int, limits: Limits) -> Look:
+def spec(trading: TradingSession) -> SymbolSpecification:
+    """The symbol, asked with the patience of a run: a gateway may wait for a quote to see that the session is open."""
+    with pytest.MonkeyPatch.context() as patient:
+        patient.setattr(sessions, "READ_TIMEOUT_MS", 5_000)
+        return trading.symbol("EURUSD")
+
+
+@pytest.fixture
+def look(trading: TradingSession, spec: SymbolSpecification, ticket: int, limits: Limits) -> Look:
     """Watch the position for a while; latency is no matter here, whatever else this machine is doing."""
     patient = msgspec.structs.replace(limits, latency=msgspec.structs.replace(limits.latency, p99_ms=10_000.0))
 
     def run(seconds: float = 1.0, every: float = 0.01, *, lease: bool = False) -> WatchRecord:
-        spec = trading.symbol("EURUSD")
         tell: Callable[[str, dict[str, Any]], None] = lambda name, facts: None  # noqa: E731 -- typed for mypy
         return Watch(trading, spec, ticket, MAGIC, patient, tell, baseline=None, lease=lease).run(seconds, every)
 
