@@ -23,6 +23,10 @@ COMMANDS = {
     "explain": ("mt5canary.commands.explain", "what a retcode means and what to do next"),
     "halt": ("mt5canary.commands.breaker", "open the breaker: no order leaves any more"),
     "keygen": ("mt5canary.gateway.keygen", "write the shared secret and the CURVE keys of both ends"),
+    "probe": (
+        "mt5canary.gateway.probe",
+        "how a terminal compares with the simulation; asks only for what cannot trade",
+    ),
     "reset": ("mt5canary.commands.breaker", "close the breaker again, by name and with a reason"),
     "serve": ("mt5canary.gateway.command", "run the gateway beside a terminal, real or simulated"),
 }
