@@ -180,7 +180,7 @@ class Walk:
 
     def _speaks_zeromq(self) -> str:
         seconds = (
-            connection.CONNECT_SECONDS + 0.2
+            connection.CONNECT_SECONDS + 0.12
         )  # the kernel gives up on a silent network after 3.06 s, with a reason
         address = self._resolution.addresses[0]
         deadline = time.monotonic() + seconds

@@ -193,6 +193,8 @@ class Keys:
         (folder / "admitted").mkdir(exist_ok=True)
         for name in ("gateway", "client", "stranger", "other"):
             create_certificates(folder, name)
+            while b"${" in load_certificate(folder / f"{name}.key")[0]:  # a plan would look for a variable there
+                create_certificates(folder, name)
         (folder / "client.key").rename(folder / "admitted" / "client.key")
         self.folder = folder
         self.gateway = load_certificate(folder / "gateway.key_secret")

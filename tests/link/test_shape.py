@@ -135,7 +135,7 @@ def test_gateway_by_a_one_second_timer() -> None:
     started = time.monotonic()
     found, trips = looked_at(by_timer(1.0), latency.BUDGET)
     assert found is shape.ONE_SECOND_TIMER, trips
-    assert time.monotonic() - started < 10.5
+    assert time.monotonic() - started < 11.5  # the gateway's own last second included
 
 
 def test_gateway_that_stops_answering(monkeypatch: pytest.MonkeyPatch) -> None:
