@@ -27,6 +27,9 @@ from mt5canary.wire.replies import HelloReply
 HELLO_MILLISECONDS = 3_000
 """How long a living gateway may take for its first answer."""
 
+KERNEL_SECONDS = 0.12
+"""By so much the kernel is later than the connect time-out with its reason for a host that answers no ARP (3.06 s)."""
+
 SHORT_LOOK = timedelta(seconds=0.5)
 LONG_LOOK = timedelta(seconds=10)
 QUOTE_WAIT = timedelta(seconds=3)
@@ -179,9 +182,7 @@ class Walk:
         return f"this node would speak from {self._target.source or source}"
 
     def _speaks_zeromq(self) -> str:
-        seconds = (
-            connection.CONNECT_SECONDS + 0.12
-        )  # the kernel gives up on a silent network after 3.06 s, with a reason
+        seconds = connection.CONNECT_SECONDS + KERNEL_SECONDS
         address = self._resolution.addresses[0]
         deadline = time.monotonic() + seconds
         knock, opened = greeting.knock(address, self._port, self._target.source, seconds)
