@@ -16,7 +16,7 @@ preflight: .venv/installed
 	$(BIN)/pytest -m preflight --target simulator $(ARGS)
 
 test: .venv/installed-dev lint
-	$(BIN)/pytest tests -p pytester -m "not nightly" $(ARGS)
+	$(BIN)/pytest tests -p pytester -m "not nightly" -o timeout_func_only=false $(ARGS)
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .
@@ -27,7 +27,7 @@ bench: .venv/installed-dev
 	$(BIN)/python -m benchmarks
 
 nightly: .venv/installed-dev
-	$(BIN)/pytest tests -p pytester $(ARGS)
+	$(BIN)/pytest tests -p pytester -o timeout=1800 $(ARGS)
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

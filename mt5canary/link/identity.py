@@ -78,9 +78,8 @@ def answered(hello: HelloReply, asked: Exchange, ping: PingReply, pinged: Exchan
 def is_expected(hello: HelloReply, account: AccountReply, kind: str, expected: Account) -> list[Measurement]:
     """Terminal and account are the plan's, and ``HELLO`` and ``GET_ACCOUNT`` agree about them."""
     mode = hello.account.trade_mode
-    company = getattr(expected, "company", None)  # an optional key of the plan
     return [
-        *([equal("account company", hello.account.company, company)] if company is not None else []),
+        *([equal("account company", hello.account.company, expected.company)] if expected.company else []),
         equal("terminal kind", hello.terminal.kind, kind),
         equal("account login", hello.account.login, expected.login),
         equal("account server", hello.account.server, expected.server),

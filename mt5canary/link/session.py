@@ -72,6 +72,9 @@ class Signer:
         return sign(self._secret, request, self._server, self._login, datetime.now(UTC) + self.clock_offset)
 
 
+_CONTEXT: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+"""One for the process and never terminated: ending a context waits for its sockets, and the way out may not wait."""
+
 _numbers = itertools.count()
 """Connections are numbered through the process, so that a reply in the evidence belongs to one of them."""
 
@@ -97,7 +100,6 @@ class ReadSession:
         self._dialect = dialect
         self._lost = ""
         self._record = record
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._connection: Connection | None = None
         self.connections: list[Connected] = []
         self.last: Exchange | None = None
@@ -112,12 +114,11 @@ class ReadSession:
     def close(self) -> None:
         """Drop the connection and everything unsent."""
         self._drop()
-        self._context.destroy(linger=0)
 
     def connect(self) -> Ends:
         """Make a fresh connection and return both its ends; raises ConnectFinding."""
         self._drop()
-        self._connection = Connection(self._context, self.route)
+        self._connection = Connection(_CONTEXT, self.route)
         try:
             ends = self._connection.open()
         except LinkFinding:

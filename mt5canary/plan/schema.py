@@ -93,6 +93,7 @@ class Account(Section, frozen=True, kw_only=True):
     currency: Annotated[str, CURRENCY, "the deposit's currency"]
     leverage: Annotated[int, whole(at_least=1, at_most=10_000), "N of 1:N"]
     min_balance: Annotated[Decimal, amount(above=0), "the least balance to run with, in the account's currency"]
+    company: Annotated[str | None, NAME, "the broker's company, where it must be this one"] = None
 
 
 BUILT_IN_ACCOUNT = Account(

@@ -63,7 +63,11 @@ def fields_of(section: type[Section]) -> Mapping[str, Field]:
 
 def expected(kind: Kind) -> str:
     """Say what a field takes: ``a whole number from 1 to 65535``."""
-    return f"a section with the keys {', '.join(fields_of(kind))}" if isinstance(kind, type) else kind.words
+    if not isinstance(kind, type):
+        return kind.words
+    fields = fields_of(kind)
+    needed = [name for name, field in fields.items() if field.required]
+    return f"a section with the keys {', '.join(needed or fields)}"
 
 
 def _field(info: FieldInfo) -> Field:
