@@ -178,8 +178,7 @@ def test_wrong_type(workshop: Workshop) -> None:
         ("targets.simulator.protocol", "4.2", "was 4.2; must be 4.3"),
         ("targets.simulator.source", "here", "was 'here'; must be an IP address of this node, such as 192.0.2.10"),
         ("targets.simulator.terminal", "mt5", "was 'mt5'; must be metatrader5 or simulated"),
-        ("order", "BUY", "was 'BUY'; must be a section with the keys symbol, side, max_lot, risk_coefficient, volume, "
-         "stop_loss_points, deviation_points, magic, hold, deadline"),
+        ("order", "BUY", "was 'BUY'; must be a section with the keys symbol, side, magic"),
         ("task", "a b", "was 'a b'; must be a name of 1 to 64 characters without spaces"),
     ],
 )  # fmt: skip
