@@ -103,7 +103,8 @@ def load(path: Path) -> Catalogue:
     import yaml
 
     try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        content: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
     except (OSError, yaml.YAMLError) as error:
         raise UsageProblem(f"the catalogue {path} cannot be read: {error}") from None
     if not isinstance(content, dict) or tuple(content) != STAGES:

@@ -6,7 +6,6 @@ its outcome is known, and also where it was cut off: Allure itself writes a test
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from allure_commons.types import AttachmentType, LabelType
 
 from mt5canary.catalogue import Criterion
 from mt5canary.evidence import allure, wording
+from mt5canary.evidence.chain import parse
 from mt5canary.evidence.exchanges import as_attachment
 from mt5canary.evidence.run import Run
 from mt5canary.evidence.verdict import CriterionResult
@@ -85,7 +85,7 @@ class AllureReport:
     def _attach_exchanges(self, test: TestResult) -> None:
         with self._run.chain.path.open("rb") as file:
             file.seek(self._begun_at)
-            records = [json.loads(line) for line in file]
+            records = [parse(line) for line in file]
         attachment = as_attachment(records)
         if attachment["exchanges"]:
             self._logger.attach_data(

@@ -59,6 +59,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Read the plan and begin the run, where the command line asks for one; a mistake ends with exit status 4."""
+    try:
+        _configure(config)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def _configure(config: pytest.Config) -> None:
     markexpr = str(config.getoption("markexpr", "")).strip()
     config.stash[MODE] = mode = markexpr if markexpr in catalogue.MODES else None
     try:
@@ -72,7 +80,6 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(problem)) from None
     config.stash[RESOLVED] = resolved
     _begin(config, mode, resolved)
-    gc.freeze()  # what is loaded by now stays to the end: no collection need look at it again
 
 
 def _refuse_repetition(config: pytest.Config, mode: str) -> None:

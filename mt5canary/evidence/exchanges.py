@@ -68,7 +68,7 @@ def exchanges(records: Iterable[dict[str, Any]], actions: Collection[str]) -> It
             yield told(record)
 
 
-def as_attachment(records: Iterable[dict[str, Any]], at_most: int = 200) -> dict[str, Any]:
+def as_attachment(records: Iterable[dict[str, Any]], at_most: int = 40) -> dict[str, Any]:
     """The exchanges among some records as plain JSON for a reader, the first and the last of many."""
     found = [record for record in records if record["kind"] == "exchange"]
     kept = found if len(found) <= at_most else found[: at_most // 2] + found[-(at_most // 2) :]
