@@ -1,29 +1,18 @@
-"""The completion report: where the reports go, JUnit XML, the terminal's last words, the documents of the bundle.
+"""The completion report: where the reports go, and who writes them.
 
-Only a run registers any of it. What the words are is decided in ``mt5canary.evidence``.
+Only a run registers any of it, and only a run pays for its import.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from mt5canary.evidence import bundle, documents, wording
-from mt5canary.evidence.position import PositionReport, report_position
-from mt5canary.evidence.records import environment_of, readable, settings_of
-from mt5canary.evidence.run import Run
-from mt5canary.evidence.text import visible
-from mt5canary.evidence.verdict import Verdict
-from mt5canary.measurement import Outcome
-from plugins.html_report import Page
 from plugins.keys import RUN
 
-REPORTS = (("htmlpath", "report.html"), ("xmlpath", "junit.xml"), ("allure_report_dir", "allure-results"))
-"""The option of each report plugin, and the report's name in the bundle."""
-
-COLOURS: dict[Outcome, dict[str, bool]] = {Outcome.PASS: {"green": True}, Outcome.FAIL: {"red": True}}
+if TYPE_CHECKING:
+    from mt5canary.evidence.run import Run
 
 
 def direct_reports(config: pytest.Config, run: Run) -> None:
@@ -31,6 +20,9 @@ def direct_reports(config: pytest.Config, run: Run) -> None:
 
     A path that the command line gives is kept, and what is written there is copied into the bundle at the end.
     """
+    from mt5canary.evidence import bundle
+    from plugins.last_words import REPORTS
+
     # Cleanups run last to first, so that nothing writes into the folder any more when this one, added first, runs
     config.add_cleanup(lambda: bundle.close(run))
     option = config.option
@@ -47,6 +39,11 @@ def pytest_configure(config: pytest.Config) -> None:
     run = config.stash.get(RUN, None)
     if run is None:
         return
+    from mt5canary.evidence import documents
+    from mt5canary.evidence.records import environment_of, readable, settings_of
+    from plugins.html_report import Page
+    from plugins.last_words import Bundle, Words
+
     records = readable(run.chain.path)
     environment = environment_of(records)
     plan = documents.execution_plan(settings_of(records), run.title, run.required, rehearsal=run.rehearsal)
@@ -58,94 +55,3 @@ def pytest_configure(config: pytest.Config) -> None:
         from plugins.allure_report import AllureReport
 
         config.pluginmanager.register(AllureReport(config, run, environment))
-
-
-class Words:
-    """BLOCKED and UNPROVEN in words in pytest's own reports, and what the run came to in JUnit's properties."""
-
-    def __init__(self, config: pytest.Config, run: Run) -> None:
-        self._config = config
-        self._run = run
-        self._outcomes: dict[str, str] = {}
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Put the outcome and its reason where each report format looks for a message."""
-        report = yield
-        criterion, outcome = getattr(report, "criterion", None), getattr(report, "criterion_outcome", None)
-        if criterion and outcome:
-            self._outcomes[criterion] = outcome
-            if report.failed and outcome not in report.longreprtext:
-                report.longrepr = f"{outcome}: {visible(getattr(report, 'criterion_reason', ''))}"
-        if criterion and report.when == "teardown":
-            report.user_properties.append(("criterion", criterion))
-            report.user_properties.append(("criterion_outcome", self._outcomes.get(criterion, Outcome.UNPROVEN.value)))
-        return report
-
-    def pytest_sessionfinish(self) -> None:
-        """Write the verdict into JUnit's suite; this runs before JUnit's own hook, which was registered earlier."""
-        from _pytest.junitxml import xml_key
-
-        suite = self._config.stash.get(xml_key, None)
-        if suite is None:
-            return
-        verdict = self._run.verdict()
-        suite.suite_name = wording.title(verdict)
-        for name, value in {
-            "run": verdict.run,
-            "verdict": verdict.verdict,
-            "decided_by": verdict.decided_by or "",
-            "rehearsal": str(verdict.rehearsal).lower(),
-            "not_passed": " ".join(f"{result.id}:{result.outcome}" for result in wording.not_passed(verdict)),
-        }.items():
-            suite.add_global_property(name, value)
-
-
-class Bundle:
-    """The bundle's last files, after every report plugin wrote its own; then the terminal's last words."""
-
-    def __init__(self, config: pytest.Config, run: Run) -> None:
-        self._config = config
-        self._run = run
-        self._end: tuple[Verdict, PositionReport] | None = None
-
-    @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_sessionfinish(self) -> Generator[None, None, None]:
-        """Write them whatever happened before."""
-        try:
-            yield
-        finally:
-            for name, file in REPORTS:
-                written = getattr(self._config.option, name, None)
-                if written:
-                    bundle.gather(self._run.folder, Path(written), file)
-            records = readable(self._run.chain.path)
-            verdict = self._run.verdict()
-            self._end = verdict, report_position(records, verdict)
-            bundle.write_documents(self._run.folder, records, verdict)
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say how it ended."""
-        self._say(terminalreporter)
-
-    def pytest_unconfigure(self) -> None:
-        """Say it here where pytest has no summary: it has none for an exit status of our own, such as SIGTERM's."""
-        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
-        if terminal is not None:
-            self._say(terminal)
-
-    def _say(self, terminal: pytest.TerminalReporter) -> None:
-        """The verdict, every criterion that did not pass, what a person must do, and where the report is; once."""
-        if self._end is None:
-            return
-        (verdict, position), self._end = self._end, None
-        write = terminal.write_line
-        terminal.section(visible(self._run.title))
-        write(visible(wording.verdict_line(verdict)), bold=True, **COLOURS.get(verdict.verdict, {"yellow": True}))
-        for result in wording.not_passed(verdict):
-            write(f"  {result.id:<3} {result.outcome}: {visible(result.reason)}")
-        write(visible(position.summary), bold=position.needs_a_person, red=position.needs_a_person)
-        for number, step in enumerate(position.to_do, 1):
-            write(f"  {number}. {visible(step)}")
-        write(f"report: {self._run.folder / documents.COMPLETION_REPORT}")
