@@ -10,11 +10,12 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
+import msgspec
+
 from mt5canary.evidence import chain, continuity
 from mt5canary.evidence.books import BOOKS, render
 from mt5canary.evidence.run import CHAIN_NAME, Run
 from mt5canary.measurement import Measurement, Outcome, at_least, at_most, by_rule, equal, unproven, within
-from mt5canary.wire.frames import FrameError, parse
 
 CLOCK_STEP_LIMIT_MS = 1_000
 """How far the wall clock may wander from the monotonic one over a run before its times cannot be compared."""
@@ -138,9 +139,10 @@ class EvidenceInspection:
 
 def _reply(record: dict[str, Any]) -> dict[str, Any]:
     try:
-        return parse(chain.raw(record, "reply") or b"")
-    except FrameError:
+        reply = msgspec.json.decode(chain.raw(record, "reply") or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return {}
+    return reply if isinstance(reply, dict) else {}
 
 
 def _holds(value: Any, number: int) -> bool:
