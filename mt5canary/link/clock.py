@@ -3,7 +3,7 @@
 The gateway's offset is estimated from ``PING`` as NTP does (RFC 5905, section 8): the exchange with the shortest
 round trip, its middle against ``server_time``, half the round trip as uncertainty. The trade server's clock is
 only seen through fresh quotes and is written as if it were UTC; its offset is a zone's, so it is rounded to a
-quarter of an hour (docs: time in MetaTrader 5).
+quarter of an hour.
 """
 
 from __future__ import annotations

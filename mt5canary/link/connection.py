@@ -3,7 +3,7 @@
 ``zmq_connect`` returns at once and says nothing; what counts is the monitor's ``CONNECTED`` and
 ``HANDSHAKE_SUCCEEDED``. A connection is used until its first failure and never reconnects by itself, so every
 reply belongs to the one pair of addresses recorded here. The options keep a closed socket from delivering its
-request later (measured in docs/at-most-once.md).
+request later: closing alone does not, for the kernel goes on delivering (libzmq's ZMQ_TCP_MAXRT bounds that).
 """
 
 from __future__ import annotations

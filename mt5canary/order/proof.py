@@ -1,7 +1,7 @@
 """The proof of a fill: what the broker's books must show for the order that was sent (criteria X6 to X11).
 
 The reply is only the gateway's word (E1). Deal, order, position, account and quotes are asked separately (E2),
-and each must fit the others; docs/mt5-facts name the identities used here.
+and each must fit the others, by the identities of the MQL5 reference ("Deal Properties", "Account Properties").
 """
 
 from __future__ import annotations
