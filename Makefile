@@ -6,14 +6,14 @@ ARGS ?=
 .PHONY: rehearsal rehearsal-netns preflight test lint bench nightly clean
 
 rehearsal: .venv/installed
-	$(BIN)/pytest -m live --target simulator $(ARGS)
+	$(BIN)/pytest -m live --target=simulator $(ARGS)
 
 # Root, Linux, iproute2, nftables: the whole canary from one network namespace to a gateway in another, 20 ms away.
 rehearsal-netns: .venv/installed
 	$(BIN)/python -m tests.netns.rehearsal $(ARGS)
 
 preflight: .venv/installed
-	$(BIN)/pytest -m preflight --target simulator $(ARGS)
+	$(BIN)/pytest -m preflight --target=simulator $(ARGS)
 
 test: .venv/installed-dev lint
 	$(BIN)/pytest tests -p pytester -m "not nightly" -o timeout_func_only=false $(ARGS)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from mt5canary.plan import Limits, Resolved, load
 from mt5canary.rehearsal import SimulatedGateway
@@ -15,8 +15,12 @@ from tests.canary.harness import Harness, eventually
 
 ROOT = Path(__file__).resolve().parents[1]
 
-settings.register_profile("here", deadline=None, database=None, derandomize=True, print_blob=False)
-settings.load_profile("here")
+# pytest loads this file for a run of the criteria too, where only what a run needs is installed
+with contextlib.suppress(ModuleNotFoundError):
+    from hypothesis import settings
+
+    settings.register_profile("here", deadline=None, database=None, derandomize=True, print_blob=False)
+    settings.load_profile("here")
 
 
 @pytest.fixture
