@@ -13,6 +13,8 @@ from msgspec import Struct
 
 from mt5canary.evidence.chain import FIRST
 
+SMALL = 1_048_576
+
 NAME = "manifest.json"
 OUTSIDE = frozenset({NAME, "attestation.json"})
 SCHEMA = 1
@@ -51,9 +53,13 @@ def take(folder: Path, run: str, chain: str) -> Manifest:
 
 
 def _file(path: Path, folder: Path) -> File:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return File(path=path.relative_to(folder).as_posix(), sha256=digest, bytes=path.stat().st_size)
+    size = path.stat().st_size
+    if size < SMALL:  # most are: a buffer for each would cost more than reading them
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    else:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return File(path=path.relative_to(folder).as_posix(), sha256=digest, bytes=size)
 
 
 def _head(path: Path) -> ChainHead:
