@@ -124,7 +124,11 @@ def _begin(config: pytest.Config, mode: str, resolved: Resolved) -> None:
     )
     config.stash[RUN] = run
     gateway = own_gateway(resolved, run.folder)
-    from mt5canary.operation import Operation  # here, so that it loads while the gateway comes up
+    # here, so that all this loads while the gateway comes up
+    import mt5canary.decision
+    import mt5canary.evidence.inspection
+    import mt5canary.order.proposal  # noqa: F401
+    from mt5canary.operation import Operation
 
     config.stash[OPERATION] = operation = Operation(run, resolved, config.stash[CATALOGUE], gateway)
     direct_reports(config, run)
