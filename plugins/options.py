@@ -124,11 +124,7 @@ def _begin(config: pytest.Config, mode: str, resolved: Resolved) -> None:
     )
     config.stash[RUN] = run
     gateway = own_gateway(resolved, run.folder)
-    # here, so that all this loads while the gateway comes up
-    import mt5canary.decision
-    import mt5canary.evidence.inspection
-    import mt5canary.order.proposal  # noqa: F401
-    from mt5canary.operation import Operation
+    from mt5canary.operation import Operation  # here, so that it loads while the gateway comes up
 
     config.stash[OPERATION] = operation = Operation(run, resolved, config.stash[CATALOGUE], gateway)
     direct_reports(config, run)
