@@ -112,7 +112,9 @@ def account_moved(
     projected = cents(check.margin) - cents(before.margin)
     tolerance = max(CENT, (projected * MARGIN_TOLERANCE).quantize(CENT) + CENT)
     costs = booked(opening_deals(canary, deals))
-    floating = cents(account.profit or 0) + cents(account.credit or 0)
+    if account.profit is None or account.credit is None:
+        return [unproven("equity is balance, credit and profit", "profit and credit in GET_ACCOUNT")]
+    floating = cents(account.profit) + cents(account.credit)
     measurements = [
         within(
             "margin taken",

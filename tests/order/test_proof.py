@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ from mt5canary.order import proof
 from mt5canary.order.canary import Canary, Snapshot, place, poll_deals, prepare, take_snapshot
 from mt5canary.order.journal import Journal
 from mt5canary.rehearsal import SimulatedGateway
-from mt5canary.wire.replies import CheckReply, Deal, Order, SymbolSpecification, Tick
+from mt5canary.wire.replies import AccountReply, CheckReply, Deal, Order, SymbolSpecification, Tick
 from tests.order.conftest import MAGIC
 
 
@@ -246,3 +247,15 @@ def test_ledger_balances_to_the_cent(books: Books, moved: float, expected: Outco
 def test_ledger_without_deals_proves_nothing() -> None:
     """A balance that stood still over no deals is no ledger."""
     assert outcome(proof.ledger_balances(200.0, 200.0, [], "USD")) is not Outcome.PASS
+
+
+def test_account_without_profit_and_credit_proves_nothing() -> None:
+    """A gateway that leaves them out is not taken to have said zero."""
+    bare = AccountReply(
+        uuid="u", status="ok", balance=200, equity=200, margin=0.04, free_margin=199.96, margin_level=1, currency="USD"
+    )
+    seen: Any = SimpleNamespace(account=bare, of_magic=lambda magic: ())
+    canary: Any = SimpleNamespace(before=seen, reply=None)
+    check: Any = SimpleNamespace(margin=0.08)
+    spec: Any = None
+    assert [m.outcome for m in proof.account_moved(canary, seen, [], check, spec)] == [Outcome.UNPROVEN]
