@@ -34,12 +34,32 @@ class Intent(Struct, frozen=True, kw_only=True):
     magic: int
 
 
-class OpenIntent(Struct, frozen=True, kw_only=True):
-    """An intent whose story has no end yet, with its last step."""
+class RecordedIntent(Struct, frozen=True, kw_only=True):
+    """An intent as the journal has it: its last step, what all its steps said, when it began and last moved.
+
+    Times are of this host's clock, in nanoseconds since 1970.
+    """
 
     intent: Intent
     step: str
     facts: dict[str, Any]
+    begun: int
+    at: int
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its story has no end yet."""
+        return self.step not in FINAL_STEPS
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it left a position open by plan."""
+        return self.step == "KEPT"
+
+    @property
+    def position(self) -> int | None:
+        """The position's ticket, where a step named it."""
+        return self.facts.get("position") or None
 
 
 class Journal:
@@ -102,21 +122,31 @@ class Journal:
             found.append(entry)
         return found
 
-    def open_intents(self) -> list[OpenIntent]:
-        """Intents whose last step is not final; raises Finding where a whole line is none of the journal's."""
+    def intents(self) -> list[RecordedIntent]:
+        """Every intent; raises Finding where a whole line is none of the journal's."""
         try:
-            return _open(self.entries())
+            return _gathered(self.entries())
         except (KeyError, TypeError, RecursionError, msgspec.ValidationError) as error:
             raise Finding(
                 f"the intent journal {self.path} holds a line that is none of its own ({error}); an order may hide "
                 "behind it, so no order may be sent until a person has looked"
             ) from None
 
+    def open_intents(self) -> list[RecordedIntent]:
+        """Intents whose last step is not final; raises Finding where a whole line is none of the journal's."""
+        return [intent for intent in self.intents() if intent.is_open]
 
-def _open(entries: list[dict[str, Any]]) -> list[OpenIntent]:
-    intents: dict[str, OpenIntent] = {}
+
+def _gathered(entries: list[dict[str, Any]]) -> list[RecordedIntent]:
+    intents: dict[str, RecordedIntent] = {}
     for entry in entries:
-        uuid, step, facts = entry["uuid"], entry["step"], entry.get("facts", {})
-        intent = msgspec.convert(entry["intent"], Intent) if step == "INTENT" else intents[uuid].intent
-        intents[uuid] = OpenIntent(intent=intent, step=step, facts=facts)
-    return [intent for intent in intents.values() if intent.step not in FINAL_STEPS]
+        uuid, step, at = entry["uuid"], entry["step"], entry.get("at", 0)
+        if not uuid:  # a note of the account, such as the breaker's opening
+            continue
+        if step == "INTENT":
+            intent = msgspec.convert(entry["intent"], Intent)
+            intents[uuid] = RecordedIntent(intent=intent, step=step, facts={}, begun=at, at=at)
+        else:
+            facts = {**intents[uuid].facts, **entry.get("facts", {})}
+            intents[uuid] = msgspec.structs.replace(intents[uuid], step=step, facts=facts, at=at)
+    return list(intents.values())

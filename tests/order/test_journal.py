@@ -118,6 +118,25 @@ def test_journal_that_cannot_be_understood_stops_the_order(journal: Journal, con
         journal.open_intents()
 
 
+def test_notes_of_the_account_are_no_intents(journal: Journal) -> None:
+    """What belongs to no intent, such as the breaker's opening, neither is one nor hides one."""
+    journal.note("BREAKER_OPEN", reason="because")
+    journal.begin(intent())
+    journal.note("BREAKER_RESET", reason="looked", by="me")
+    assert [entry.intent.uuid for entry in journal.open_intents()] == ["u"]
+
+
+def test_facts_of_earlier_steps_stay(journal: Journal) -> None:
+    """The position that a fill named is known at a later step that does not name it again."""
+    journal.begin(intent())
+    journal.step("u", "FILLED", position=42)
+    journal.step("u", "KEPT")
+    (found,) = journal.intents()
+    assert (found.is_kept, found.is_open, found.position) == (True, False, 42)
+    assert 0 < found.begun <= found.at
+    assert journal.open_intents() == []
+
+
 def test_folder_in_the_journals_place_is_a_finding(journal: Journal) -> None:
     """What cannot be read is not empty."""
     journal.path.mkdir()
