@@ -50,7 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(prog="mt5canary", description="one tiny real order, proven line by line", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"mt5canary {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, (module, summary) in COMMANDS.items():
+    named = words[:1] if words and words[0] in COMMANDS else [*COMMANDS]  # the others' parsers would only cost time
+    for name in named:
+        module, summary = COMMANDS[name]
         command = commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
         if words[:1] == [name]:
             importlib.import_module(module).configure(command)

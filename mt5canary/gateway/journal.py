@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _SCHEMA = """
+BEGIN;
 CREATE TABLE IF NOT EXISTS requests (
     uuid TEXT PRIMARY KEY,
     action TEXT NOT NULL,
@@ -27,6 +28,7 @@ CREATE INDEX IF NOT EXISTS requests_begun ON requests (begun);
 CREATE TABLE IF NOT EXISTS orders (ticket INTEGER PRIMARY KEY, uuid TEXT NOT NULL, sent REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS halt (only INTEGER PRIMARY KEY CHECK (only = 1), reason TEXT NOT NULL, since REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS leases (magic TEXT PRIMARY KEY, expires REAL NOT NULL);
+COMMIT;
 """
 
 KEPT_SECONDS = 7 * 24 * 3600.0

@@ -17,8 +17,10 @@ from mt5canary.gateway.simulated.book import Book, Deal, Order, Position, Sequen
 from mt5canary.gateway.simulated.scenario import Scenario
 
 _SCHEMA = """
+BEGIN;
 CREATE TABLE IF NOT EXISTS account (only INTEGER PRIMARY KEY CHECK (only = 1), body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS records (kind TEXT, ticket INTEGER, body BLOB NOT NULL, PRIMARY KEY (kind, ticket));
+COMMIT;
 """
 
 _RECORDS: dict[str, Any] = {"positions": Position, "active": Order, "history": Order, "deals": Deal}
