@@ -11,9 +11,11 @@ from mt5canary.link.inspection import LinkInspection
 from mt5canary.link.session import ReadSession, TradingSession
 from mt5canary.measurement import Measurement, Outcome, equal, worst
 from mt5canary.order import drill, proof
-from mt5canary.order.canary import POLL_SECONDS, Canary, Snapshot, place, poll_deals, prepare, take_snapshot
+from mt5canary.order.canary import POLL_SECONDS, Canary, Snapshot, poll_deals, prepare, take_snapshot
 from mt5canary.order.journal import Journal
+from mt5canary.order.placement import place
 from mt5canary.order.proposal import OrderProposal
+from mt5canary.order.resolution import Duplicated
 from mt5canary.plan import Limits, Order
 from mt5canary.wire.replies import Deal, Tick
 
@@ -71,7 +73,6 @@ class CanaryFlight:
         self._limits = limits
         self._journal = journal
         self._run = run
-        self._deals_before: frozenset[int] = frozenset()
         self.canary: Canary | None = None
         self.quotes: list[Tick] = []
 
@@ -93,12 +94,12 @@ class CanaryFlight:
         before = take_snapshot(session, self._plan.symbol)
         self._run.log("account", f"Balance: {before.account.balance:.2f} {before.account.currency} before the order")
         canary = prepare(self._proposal.order, self._run.id, before, self._link.zone)
-        self._deals_before = frozenset(deal.ticket for deal in session.deals(**canary.window))
+        canary.deals_before = frozenset(deal.ticket for deal in session.deals(**canary.window))
         self.quotes = [before.tick, session.tick(self._plan.symbol)]
         self.canary = canary
         try:
-            place(canary, session, self._journal, self._run.record)
-        except Unproven as unknown:
+            place(canary, session, self._journal, self._run.record, self._limits.history_deadline)
+        except (Unproven, Duplicated) as unknown:
             self._run.trip(str(unknown))
             raise
         self._look_at_the_reply(canary)
@@ -118,6 +119,13 @@ class CanaryFlight:
             f"{exchange.round_trip_ms:.3f} ms",
             books=("verify", "live"),
         )
+        before, whole = canary.milliseconds_before_sending, exchange.round_trip_ms
+        if before is not None and whole is not None:
+            self._run.log(
+                "order",
+                f"from the decision to the bytes, the intent brought to the disk: {before:.3f} ms, "
+                f"{100 * before / (before + whole):.0f} % of the order's {before + whole:.3f} ms",
+            )
 
     def _publish(self, level: str, canary: Canary, deal: int, position: int, price: float) -> None:
         self._run.fill(
@@ -239,7 +247,7 @@ class CanaryFlight:
         deadline = time.monotonic() + self._limits.history_deadline.total_seconds()
         while True:
             account = self._session.account()
-            deals = [deal for deal in self._session.deals(**canary.window) if deal.ticket not in self._deals_before]
+            deals = [deal for deal in self._session.deals(**canary.window) if deal.ticket not in canary.deals_before]
             measurements = proof.ledger_balances(
                 canary.before.account.balance, account.balance, deals, account.currency
             )

@@ -69,6 +69,12 @@ class Journal:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / "journal.jsonl"
 
+    def make_ready(self) -> None:
+        """Make the file, so that an intent's own line is the one thing that has to reach the disk."""
+        if not self.path.exists():
+            self.path.touch()
+            self._sync_folder()
+
     def begin(self, intent: Intent) -> None:
         """Put an intent on the disk; raises OSError where that fails, and then nothing may be sent."""
         fields = {name: getattr(intent, name) for name in intent.__struct_fields__}
@@ -84,14 +90,16 @@ class Journal:
 
     def _append(self, entry: dict[str, Any]) -> None:
         text = json.dumps({"at": time.time_ns(), **entry}) + "\n"
-        is_new = not self.path.exists()
+        self.make_ready()
         with self.path.open("ab") as file:
             if file.tell() and not self._ends_whole():
                 text = "\n" + text
             file.write(text.encode())
             file.flush()
             os.fsync(file.fileno())
-        if is_new and hasattr(os, "O_DIRECTORY"):
+
+    def _sync_folder(self) -> None:
+        if hasattr(os, "O_DIRECTORY"):
             folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
             os.fsync(folder)
             os.close(folder)

@@ -33,8 +33,7 @@ def was_filled(canary: Canary, started: float, deadline_seconds: float) -> list[
 
 def opening_deals(canary: Canary, deals: list[Deal]) -> list[Deal]:
     """The deals that opened this order's position."""
-    ticket = canary.reply.ticket if canary.reply is not None else None
-    return [deal for deal in deals if deal.order == ticket and deal.entry in ("in", "inout")]
+    return [deal for deal in deals if deal.order == canary.order_ticket and deal.entry in ("in", "inout")]
 
 
 def history_holds(canary: Canary, deals: list[Deal], orders: list[Order]) -> list[Measurement]:

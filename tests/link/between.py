@@ -38,7 +38,7 @@ class Between:
     def __init__(self, rule: Rule = honest, upstream: str | None = None, url: str | None = None) -> None:
         self.rule = rule
         self.received: list[dict[str, Any]] = []
-        self._upstream = upstream
+        self.upstream = upstream
         self._stopping = threading.Event()
         self._context: zmq.Context[Any] = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
@@ -73,12 +73,12 @@ class Between:
                 self._socket.send_multipart([*envelope, *([said] if isinstance(said, bytes) else said)])
 
     def _forward(self, frame: bytes) -> bytes:
-        assert self._upstream is not None
+        assert self.upstream is not None
         socket = self._context.socket(zmq.REQ)
         socket.setsockopt(zmq.LINGER, 0)
         socket.setsockopt(zmq.RCVTIMEO, 10_000)
         try:
-            socket.connect(self._upstream)
+            socket.connect(self.upstream)
             socket.send(frame)
             return bytes(socket.recv())
         finally:

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mt5canary.errors import Finding, LinkFinding, Unproven
+from mt5canary.evidence.chain import Chain
 from mt5canary.link import session as sessions
+from mt5canary.link.connection import Route
 from mt5canary.link.exchange import Refused
-from mt5canary.link.session import TradingSession
-from mt5canary.order import canary as canaries
-from mt5canary.order.canary import Canary, new_nonce, place
+from mt5canary.link.session import ClosingSession, TradingSession, new_uuid
+from mt5canary.order import resolution
+from mt5canary.order.canary import Canary, new_nonce
 from mt5canary.order.journal import Journal
+from mt5canary.order.placement import place
+from mt5canary.order.resolution import Duplicated
 from tests.link.between import Answer, Between, PassOn, answer
 from tests.order.conftest import MAGIC
 
 Request = dict[str, Any]
+HISTORY_DEADLINE = timedelta(seconds=0.4)
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The windows of a real link, made short enough for loopback."""
-    monkeypatch.setattr(canaries, "GHOST_SECONDS", 0.4)
+    monkeypatch.setattr(resolution, "GHOST_SECONDS", 0.4)
     monkeypatch.setitem(sessions.TIMEOUTS_MS, "OPEN", 400)
     monkeypatch.setattr(sessions, "READ_TIMEOUT_MS", 400)
 
@@ -34,7 +45,7 @@ def steps(journal: Journal) -> list[str]:
 
 
 def fly(canary: Canary, trading: TradingSession, journal: Journal) -> None:
-    place(canary, trading, journal, lambda *_, **__: None)
+    place(canary, trading, journal, lambda *_, **__: None, HISTORY_DEADLINE)
 
 
 def only_open(rule: Any) -> Any:
@@ -192,10 +203,10 @@ def test_history_that_cannot_be_read_proves_no_absence(
     assert canary.state == "UNKNOWN"
 
 
-def test_filled_and_stopped_out_at_once_is_not_absent(
+def test_books_that_contradict_each_other_are_unknown(
     canary: Canary, trading: TradingSession, journal: Journal, between: Between
 ) -> None:
-    """The reply is lost and the position is gone again before it was seen: the history shows that it was executed."""
+    """The reply is lost, the history shows the opening and no closing, the list shows no position: nobody can tell."""
 
     def rule(request: Request, pass_on: PassOn) -> Answer:
         if request["action"] == "GET_POSITIONS":
@@ -203,28 +214,192 @@ def test_filled_and_stopped_out_at_once_is_not_absent(
         return lost(request, pass_on) if request["action"] == "OPEN" else pass_on()
 
     between.rule = rule
-    with pytest.raises(Unproven):
+    with pytest.raises(Unproven, match="is not listed and which no deal closed"):
         fly(canary, trading, journal)
     assert canary.state == "UNKNOWN"
     assert between.actions.count("OPEN") == 1
 
 
-def test_foreign_position_is_not_adopted(
-    canary: Canary, trading: TradingSession, journal: Journal, between: Between
-) -> None:
-    """A position of the same magic without this intent's nonce belongs to somebody else."""
+def stranger(comment: str) -> Any:
+    """The request is lost, and a new position of this magic, symbol and side lies there under another comment."""
     foreign = {"ticket": 5, "symbol": "EURUSD", "type": "BUY", "volume": 0.001, "open_price": 1.1}
-    foreign |= {"current_price": 1.1, "profit": 0.0, "magic": MAGIC, "comment": "another run"}
+    foreign |= {"current_price": 1.1, "profit": 0.0, "magic": MAGIC, "comment": comment}
 
     def rule(request: Request, pass_on: PassOn) -> Answer:
         if request["action"] == "GET_POSITIONS":
             return answer(request, positions=[foreign])
         return None if request["action"] == "OPEN" else pass_on()
 
-    between.rule = rule
+    return rule
+
+
+def test_another_canarys_position_is_not_adopted(
+    canary: Canary, trading: TradingSession, journal: Journal, between: Between
+) -> None:
+    """A position of the same magic under another canary's nonce belongs to that one."""
+    between.rule = stranger("ABCDEFGHIJKLMN23")
     with pytest.raises(Finding, match="was not executed"):
         fly(canary, trading, journal)
     assert canary.adopted is None
+
+
+def test_position_whose_comment_the_broker_wrote_may_be_the_orders(
+    canary: Canary, trading: TradingSession, journal: Journal, between: Between
+) -> None:
+    """It is not adopted, for it carries no nonce, and it is no proof of absence either: a person must look."""
+    between.rule = stranger("by the broker")
+    with pytest.raises(Unproven, match="position 5 with comment 'by the broker' may be it"):
+        fly(canary, trading, journal)
+    assert canary.adopted is None
+    assert canary.state == "UNKNOWN"
+
+
+def test_order_whose_comment_the_broker_rewrote_is_found_by_its_ticket(
+    canary: Canary, trading: TradingSession, journal: Journal, between: Between
+) -> None:
+    """The gateway remembers the ticket, so that the rewritten comment hides nothing."""
+
+    def rule(request: Request, pass_on: PassOn) -> Answer:
+        reply = pass_on()
+        if request["action"] == "OPEN":
+            return None
+        return reply.replace(canary.intent.nonce.encode(), b"by the broker") if reply else None
+
+    between.rule = rule
+    with pytest.raises(Finding, match="adopted"):
+        fly(canary, trading, journal)
+    assert canary.order_ticket == canary.position_ticket
+
+
+def test_filled_and_closed_again_is_adopted_as_closed(
+    canary: Canary, trading: TradingSession, journal: Journal, between: Between
+) -> None:
+    """The reply is lost and the position was closed before anybody looked: the history tells the whole story."""
+
+    def rule(request: Request, pass_on: PassOn) -> Answer:
+        if request["action"] != "OPEN":
+            return pass_on()
+        position = json.loads(pass_on())["position"]
+        with ClosingSession(Route(url=between.upstream), lambda *_: None, trading.signer) as other:
+            other.close_position(position)
+        return None
+
+    between.rule = rule
+    with pytest.raises(Finding, match="is not open any more"):
+        fly(canary, trading, journal)
+    assert canary.state == "ADOPTED"
+
+
+def test_two_orders_for_one_intent_are_one_too_many(
+    canary: Canary, trading: TradingSession, journal: Journal, between: Between
+) -> None:
+    """Something on the way sent the order a second time under another uuid: both are named, and it is no plain find."""
+
+    def rule(request: Request, pass_on: PassOn) -> Answer:
+        if request["action"] != "OPEN":
+            return pass_on()
+        pass_on()
+        with TradingSession(Route(url=between.upstream), lambda *_: None, trading.signer, lambda: None) as other:
+            other.open(canary.order, new_uuid())
+        return None
+
+    between.rule = rule
+    with pytest.raises(Duplicated, match="2 orders carry this one intent's nonce"):
+        fly(canary, trading, journal)
+
+
+def test_refusal_that_the_books_contradict_is_no_refusal(
+    canary: Canary, trading: TradingSession, journal: Journal, between: Between
+) -> None:
+    """The gateway says that there was no money, and the position is there."""
+
+    def rule(request: Request, pass_on: PassOn) -> Answer:
+        pass_on()
+        return refused(request, pass_on)
+
+    between.rule = only_open(rule)
+    with pytest.raises(Finding, match=r"NO_MONEY.*adopted"):
+        fly(canary, trading, journal)
+    assert steps(journal) == ["INTENT", "SENT", "UNKNOWN", "ADOPTED"]
+
+
+def test_request_that_is_still_under_way_proves_no_absence(
+    canary: Canary, trading: TradingSession, journal: Journal, between: Between
+) -> None:
+    """The gateway says that the terminal has the request and has not answered yet: empty books show nothing then."""
+
+    def rule(request: Request, pass_on: PassOn) -> Answer:
+        if request["action"] == "FIND_REQUEST":
+            return answer(request, known=True, state="in_flight")
+        return None if request["action"] == "OPEN" else pass_on()
+
+    between.rule = rule
+    with pytest.raises(Unproven, match="in_flight"):
+        fly(canary, trading, journal)
+
+
+def test_gateway_that_remembers_a_fill_proves_no_absence(
+    canary: Canary, trading: TradingSession, journal: Journal, between: Between
+) -> None:
+    """It says that it filled the order, and its books are empty: that is a contradiction, not an absence."""
+
+    def rule(request: Request, pass_on: PassOn) -> Answer:
+        if request["action"] == "FIND_REQUEST":
+            return answer(request, known=True, state="done", reply={"status": "FILLED", "ticket": 4711})
+        return None if request["action"] == "OPEN" else pass_on()
+
+    between.rule = rule
+    with pytest.raises(Unproven, match="4711"):
+        fly(canary, trading, journal)
+
+
+def test_order_that_arrives_after_we_gave_up_is_found(
+    canary: Canary, trading: TradingSession, journal: Journal, between: Between
+) -> None:
+    """The first look finds nothing, for the request was held up on its way; the second finds it."""
+    held: list[Any] = []
+
+    def rule(request: Request, pass_on: PassOn) -> Answer:
+        if request["action"] == "OPEN":
+            held.append(pass_on)
+            return None
+        if held and between.actions.count("GET_POSITIONS") > 3:
+            held.pop()()
+        return pass_on()
+
+    between.rule = rule
+    with pytest.raises(Finding, match="adopted"):
+        fly(canary, trading, journal)
+    assert between.actions.count("OPEN") == 1
+
+
+def test_each_of_the_two_looks_has_a_connection_of_its_own(
+    canary: Canary, trading: TradingSession, journal: Journal, between: Between
+) -> None:
+    """A connection that swallowed the order is not asked whether it did."""
+    between.rule = only_open(says_timeout)
+    before = len(trading.connections)
+    with pytest.raises(Finding, match="was not executed"):
+        fly(canary, trading, journal)
+    assert len(trading.connections) == before + 2
+
+
+def test_person_is_told_exactly_what_to_look_for(
+    canary: Canary, trading: TradingSession, journal: Journal, between: Between
+) -> None:
+    """Side, volume, symbol, magic, comment, and the time as the terminal shows it: in the server's own time."""
+    between.rule = lambda request, pass_on: None if "OPEN" in between.actions else pass_on()
+    with pytest.raises(Unproven) as caught:
+        fly(canary, trading, journal)
+    assert canary.exchange is not None
+    sent = datetime.fromtimestamp(canary.exchange.sent_wall / 1e9 + canary.zone.offset_seconds, UTC)
+    for text in (
+        f"BUY 0.001 EURUSD with magic {MAGIC} and the comment {canary.intent.nonce}",
+        f"between {sent:%Y.%m.%d %H:%M:%S} and",
+        "server time",
+        "mt5canary reset --reason TEXT --by NAME",
+    ):
+        assert text in str(caught.value)
 
 
 def test_gateway_without_find_request_is_asked_by_its_books(
@@ -240,7 +415,7 @@ def test_gateway_without_find_request_is_asked_by_its_books(
     between.rule = rule
     with pytest.raises(Finding, match="adopted"):
         fly(canary, trading, journal)
-    assert "the gateway does not answer FIND_REQUEST" in canary.notes
+    assert between.actions.count("FIND_REQUEST") == 1
 
 
 def test_connection_lost_before_the_order_sends_nothing(
@@ -267,6 +442,31 @@ def test_journal_that_cannot_be_written_sends_nothing(
     with pytest.raises(OSError, match="No space left"):
         fly(canary, trading, journal)
     assert "OPEN" not in between.actions
+
+
+def test_one_durable_write_between_the_decision_and_the_bytes(
+    canary: Canary, trading: TradingSession, journal: Journal, between: Between, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """Nothing but the intent's own line is waited for before the order leaves, the evidence being written as well."""
+    chain = Chain(tmp_path / "evidence.jsonl")
+    synchronised: list[float] = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (synchronised.append(time.monotonic_ns()), fsync(descriptor)))
+    place(canary, trading, journal, chain.append, HISTORY_DEADLINE)
+    assert canary.decided is not None
+    assert canary.exchange is not None
+    assert sum(canary.decided <= at <= canary.exchange.sent for at in synchronised) == 1
+    assert json.loads(journal.path.read_text().splitlines()[0])["step"] == "INTENT"
+    chain.close()
+
+
+def test_nonce_of_a_challenge_is_what_anybody_can_work_out() -> None:
+    """base32(SHA-256(challenge, run, uuid)), its first 16 characters; another of the three makes another."""
+    nonce = new_nonce(b"challenge", "run", "uuid")
+    assert nonce == base64.b32encode(hashlib.sha256(b"challengerunuuid").digest()).decode()[:16]
+    others = {new_nonce(b"other", "run", "uuid"), new_nonce(b"challenge", "", "uuid"), new_nonce(b"challenge", "run")}
+    assert nonce not in others
+    assert len(others) == 3
 
 
 def test_nonces_fit_a_comment_and_do_not_repeat() -> None:

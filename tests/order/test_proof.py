@@ -16,8 +16,9 @@ from mt5canary.link.connection import Route
 from mt5canary.link.session import OrderFields, Signer, TradingSession
 from mt5canary.measurement import Measurement, Outcome, worst
 from mt5canary.order import proof
-from mt5canary.order.canary import Canary, Snapshot, place, poll_deals, prepare, take_snapshot
+from mt5canary.order.canary import Canary, Snapshot, poll_deals, prepare, take_snapshot
 from mt5canary.order.journal import Journal
+from mt5canary.order.placement import place
 from mt5canary.rehearsal import SimulatedGateway
 from mt5canary.wire.replies import AccountReply, CheckReply, Deal, Order, SymbolSpecification, Tick
 from tests.order.conftest import MAGIC
@@ -56,7 +57,7 @@ def books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Books]:
             order = OrderFields(symbol="EURUSD", type="BUY", volume=0.001, sl=0.9, deviation=20, magic=MAGIC)
             check = session.check(order)
             canary = prepare(order, "a-run", before, ServerZone(offset_seconds=7200, residual_ms=0.0))
-            place(canary, session, Journal(folder / "state"), lambda *_, **__: None)
+            place(canary, session, Journal(folder / "state"), lambda *_, **__: None, timedelta(seconds=5))
             quotes = [before.tick, session.tick("EURUSD")]
             deals = poll_deals(
                 session, lambda found: bool(proof.opening_deals(canary, found)), timedelta(seconds=5), **canary.window
