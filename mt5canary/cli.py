@@ -17,6 +17,7 @@ from mt5canary import __version__
 from mt5canary.errors import Unproven, UsageProblem
 
 COMMANDS = {
+    "archive": ("mt5canary.commands.archive", "pack a bundle and commit it to a git repository; never pushes"),
     "audit": ("mt5canary.commands.audit", "what somebody else's logs and reports do not prove"),
     "baseline": ("mt5canary.commands.baseline", "record what the market's features look like"),
     "close-all": ("mt5canary.commands.close_all", "emergency: flatten, with or without a run going on"),
