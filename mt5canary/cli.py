@@ -24,7 +24,7 @@ COMMANDS = {
     "diagnose": ("mt5canary.link.diagnose_command", "why the link does not work, and what to do next"),
     "explain": ("mt5canary.commands.explain", "what a retcode means and what to do next"),
     "halt": ("mt5canary.commands.breaker", "open the breaker: no order leaves any more"),
-    "keygen": ("mt5canary.gateway.keygen", "write the shared secret and the CURVE keys of both ends"),
+    "keygen": ("mt5canary.commands.keygen", "write the shared secret, the CURVE keys of both ends and the signing key"),
     "probe": (
         "mt5canary.gateway.probe",
         "how a terminal compares with the simulation; asks only for what cannot trade",

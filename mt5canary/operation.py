@@ -152,7 +152,9 @@ class Operation:
         if isinstance(body, Exchange) and body.action not in SIGNED_ACTIONS:
             self.run.chain.append_soon(kind, body)
             return
-        self.run.record(kind, body, durable=durable)
+        # an order or a close is on the disk before the run goes on; a lease is neither, and a watch may not wait for it
+        changed = isinstance(body, Exchange) and body.action != "LEASE"
+        self.run.record(kind, body, durable=durable or changed)
         if isinstance(body, Exchange):
             answered = body.action == "OPEN" and _settles(body)
         else:

@@ -99,7 +99,7 @@ class AllureReport:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
         """Write the environment, the categories and the report's title beside the results."""
-        verdict = self._run.verdict()
+        verdict = self._run.conclude()
         for name, text in (
             ("environment.properties", allure.environment(verdict, self._environment)),
             ("categories.json", allure.categories()),

@@ -13,18 +13,20 @@ from plugins.keys import RUN
 
 if TYPE_CHECKING:
     from mt5canary.evidence.run import Run
+    from mt5canary.evidence.signing import SigningKey
 
 
-def direct_reports(config: pytest.Config, run: Run) -> None:
+def direct_reports(config: pytest.Config, run: Run, key: SigningKey | None = None) -> None:
     """Send every report into the run's folder; to be called before the report plugins read their paths.
 
-    A path that the command line gives is kept, and what is written there is copied into the bundle at the end.
+    A path that the command line gives is kept, and what is written there is copied into the bundle at the end, which
+    ``key`` signs.
     """
     from mt5canary.evidence import bundle
     from plugins.last_words import REPORTS
 
     # Cleanups run last to first, so that nothing writes into the folder any more when this one, added first, runs
-    config.add_cleanup(lambda: bundle.close(run))
+    config.add_cleanup(lambda: bundle.close(run, key))
     option = config.option
     for name, file in REPORTS:
         if hasattr(option, name) and not getattr(option, name):

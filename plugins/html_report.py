@@ -63,7 +63,7 @@ class Page:
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
         """Put the verdict into the title, and the static page above the table."""
-        verdict = self._run.verdict()
+        verdict = self._run.conclude()
         if self._report is not None:
             self._report.title = wording.title(verdict)
         prefix.extend(page.summary(readable(self._run.chain.path), verdict))

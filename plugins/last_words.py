@@ -54,7 +54,7 @@ class Words:
         suite = self._config.stash.get(xml_key, None)
         if suite is None:
             return
-        verdict = self._run.verdict()
+        verdict = self._run.conclude()
         suite.suite_name = wording.title(verdict)
         for name, value in {
             "run": verdict.run,
@@ -85,7 +85,7 @@ class Bundle:
                 if written:
                     bundle.gather(self._run.folder, Path(written), file)
             records = readable(self._run.chain.path)
-            verdict = self._run.verdict()
+            verdict = self._run.conclude()
             self._end = verdict, report_position(records, verdict)
             bundle.write_documents(self._run.folder, records, verdict)
 

@@ -10,18 +10,22 @@ from contextlib import nullcontext
 from functools import partial, reduce
 from operator import getitem
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from mt5canary import catalogue
 from mt5canary.errors import UsageProblem
 from mt5canary.evidence.books import Entry, line
-from mt5canary.evidence.run import Run
+from mt5canary.evidence.run import Run, challenged
 from mt5canary.plan import Resolved, load
 from mt5canary.rehearsal import own_gateway
 from plugins.completion_report import direct_reports
 from plugins.keys import CATALOGUE, MODE, OPERATION, RESOLVED, RUN
 from plugins.working_log import WorkingLog
+
+if TYPE_CHECKING:
+    from mt5canary.evidence.signing import SigningKey
 
 REPEATING_OPTIONS = {
     "numprocesses": "it runs under xdist workers (-n)",
@@ -39,6 +43,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("canary", "the canary run")
     group.addoption("--plan", metavar="FILE", default=None, help="the plan; canary.yaml where not said")
     group.addoption("--target", metavar="NAME", default=None, help="another of the plan's targets")
+    group.addoption(
+        "--signing-key",
+        metavar="FILE",
+        default=None,
+        help="the private key that signs the bundle; with = where it is not in this folder",
+    )
+    group.addoption(
+        "--challenge",
+        metavar="TEXT",
+        default="",
+        help="a text of whoever will verify the run, unknown before it; it goes into the first record and the order",
+    )
     group.addoption("--state", metavar="DIR", default=None, help="where journal and breaker live")
     group.addoption(
         "--set",
@@ -76,10 +92,12 @@ def _configure(config: pytest.Config) -> None:
         _refuse_repetition(config, mode)
         resolved = _plan(config)
         _refuse_unasked_money(config, mode, resolved)
+        challenge = challenged(config.getoption("challenge"))
+        key = _signing_key(resolved)
     except UsageProblem as problem:
         raise pytest.UsageError(str(problem)) from None
     config.stash[RESOLVED] = resolved
-    _begin(config, mode, resolved)
+    _begin(config, mode, resolved, challenge, key)
 
 
 def _refuse_repetition(config: pytest.Config, mode: str) -> None:
@@ -99,6 +117,8 @@ def _plan(config: pytest.Config) -> Resolved:
         if not separator:
             raise UsageProblem(f"--set {given}: must be FIELD=VALUE, such as limits.watch.for=30s")
         overrides[field.strip()] = value
+    if config.getoption("signing_key"):
+        overrides["evidence.signing_key"] = str(Path(config.getoption("signing_key")).absolute())
     given_plan, given_state = config.getoption("plan"), config.getoption("state")
     path = Path(given_plan) if given_plan else config.rootpath / "canary.yaml"
     state = Path(given_state).absolute() if given_state else None
@@ -113,7 +133,17 @@ def _refuse_unasked_money(config: pytest.Config, mode: str, resolved: Resolved) 
         )
 
 
-def _begin(config: pytest.Config, mode: str, resolved: Resolved) -> None:
+def _signing_key(resolved: Resolved) -> SigningKey | None:
+    """The key that signs the bundle, read before anything is sent; None where the plan names none."""
+    named = resolved.plan.evidence.signing_key
+    if named is None:
+        return None
+    from mt5canary.evidence import signing  # here, with what it costs to load: most runs sign nothing
+
+    return signing.read_private(resolved.path(named))
+
+
+def _begin(config: pytest.Config, mode: str, resolved: Resolved, challenge: str, key: SigningKey | None) -> None:
     run = Run(
         config.rootpath / "reports",
         mode,
@@ -121,13 +151,15 @@ def _begin(config: pytest.Config, mode: str, resolved: Resolved) -> None:
         task=resolved.plan.task,
         target=resolved.name,
         rehearsal=resolved.rehearsal,
+        challenge=challenge,
+        signed_by="" if key is None else key.public.fingerprint,
     )
     config.stash[RUN] = run
     gateway = own_gateway(resolved, run.folder)
     from mt5canary.operation import Operation  # here, so that it loads while the gateway comes up
 
     config.stash[OPERATION] = operation = Operation(run, resolved, config.stash[CATALOGUE], gateway)
-    direct_reports(config, run)
+    direct_reports(config, run, key)
     if config.getoption("verbose") >= 0:
         run.listeners.append(partial(_show, config))
     working_log = WorkingLog(run.folder, Path.cwd())
@@ -135,6 +167,10 @@ def _begin(config: pytest.Config, mode: str, resolved: Resolved) -> None:
     config.add_cleanup(operation.finish)
     run.document("plan.yaml", resolved.masked_yaml())
     run.record("settings", {"values": _settings(resolved)})
+    if key is not None:
+        from mt5canary.evidence import provenance
+
+        run.record("provenance", provenance.take(config.rootpath, ask_git=True))
     run.log(
         "run", f"{run.title}: plan {resolved.file.name}, sha256 {resolved.digest}", books=("verify", "live", "physical")
     )

@@ -5,12 +5,19 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from msgspec import convert
 
 from mt5canary.evidence import manifest
+from mt5canary.evidence.chain import parse
 from mt5canary.evidence.documents import COMPLETION_REPORT, VERDICT, completion_report, verdict_json
+from mt5canary.evidence.manifest import Manifest
 from mt5canary.evidence.run import CHAIN_NAME, Run
 from mt5canary.evidence.verdict import Verdict
+
+if TYPE_CHECKING:
+    from mt5canary.evidence.signing import SigningKey
 
 LATEST = "latest"
 
@@ -30,11 +37,33 @@ def write_documents(folder: Path, records: Sequence[dict[str, Any]], verdict: Ve
     _write(folder / COMPLETION_REPORT, completion_report(records, verdict))
 
 
-def close(run: Run) -> None:
-    """Close the run, write the manifest over everything in its folder, set ``latest``: the run's last act."""
+def close(run: Run, key: SigningKey | None = None) -> None:
+    """Close the run, write the manifest over everything in its folder, sign it where there is a key, set ``latest``."""
+    verdict = run.conclude()
     run.close()
-    manifest.write(run.folder, run.id, CHAIN_NAME)
+    written = manifest.write(run.folder, run.id, CHAIN_NAME)
+    if key is not None:
+        _attest(run, written, verdict, key)
     point_latest(run.folder)
+
+
+def _attest(run: Run, written: Manifest, verdict: Verdict, key: SigningKey) -> None:
+    # here: a run that signs nothing does not pay for it
+    from mt5canary.evidence import attestation
+    from mt5canary.evidence.provenance import Provenance
+
+    with run.chain.path.open("rb") as file:
+        first = file.readline()
+        code = next(record for record in map(parse, file) if record["kind"] == "provenance")
+    content = attestation.statement(
+        written,
+        (run.folder / manifest.NAME).read_bytes(),
+        verdict,
+        run.challenge,
+        convert(code, Provenance),
+        first,
+    )
+    attestation.write(run.folder, attestation.seal(content, key))
 
 
 def _write(path: Path, text: str) -> None:

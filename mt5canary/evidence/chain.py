@@ -34,6 +34,7 @@ class Chain:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
         self._lock = threading.Lock()
         self._pending: list[tuple[str, msgspec.Struct, tuple[int, int]]] = []
+        self._is_named_on_disk = False
         self.head = FIRST
         self.count = 0
 
@@ -44,7 +45,7 @@ class Chain:
             self._write_pending()
             sequence = self._write_record(kind, body, stamps)
             if durable:
-                os.fsync(self._file)
+                self._sync()
         return sequence
 
     def append_soon(self, kind: str, body: msgspec.Struct) -> None:
@@ -81,6 +82,12 @@ class Chain:
         while view:
             view = view[os.write(self._file, view) :]
 
+    def _sync(self) -> None:
+        os.fsync(self._file)
+        if not self._is_named_on_disk:
+            sync_folder(self.path.parent)
+            self._is_named_on_disk = True
+
     def close(self) -> None:
         """Bring everything to the disk and close the file; a second call does nothing."""
         if self._file >= 0:
@@ -88,6 +95,17 @@ class Chain:
             os.fsync(self._file)
             os.close(self._file)
             self._file = -1
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's list of names to the disk: a synced file whose name is lost is lost too."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return  # Windows: a folder cannot be opened, and NTFS journals the name with the file
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class BrokenChain(Finding):

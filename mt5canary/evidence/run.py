@@ -23,6 +23,7 @@ from msgspec import Struct
 
 from mt5canary import __version__
 from mt5canary.catalogue import Catalogue, Criterion
+from mt5canary.errors import UsageProblem
 from mt5canary.evidence.books import BOOKS, Entry, line
 from mt5canary.evidence.chain import Chain, utc
 from mt5canary.evidence.verdict import SCHEMA, CriterionResult, OrderFacts, Verdict, complete, decide
@@ -32,16 +33,42 @@ CHAIN_NAME = "evidence.jsonl"
 DISTRIBUTIONS = ("pyzmq", "msgspec", "pytest", "pytest-html", "allure-pytest", "pytest-timeout")
 
 
+LONGEST_CHALLENGE = 200
+
+
+def challenged(text: str) -> str:
+    """A challenge as it is recorded; raises UsageProblem where it cannot be read back as it was given."""
+    if len(text) > LONGEST_CHALLENGE or not text.isprintable():
+        raise UsageProblem(
+            f"--challenge: must be at most {LONGEST_CHALLENGE} printable characters, such as 64 hex digits"
+        )
+    return text
+
+
 def new_run_id(now: datetime) -> str:
     """A run's identifier: when it began, and six random hex digits."""
     return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
 
 
 class Run:
-    """A run from its first record to its verdict."""
+    """A run from its first record to its verdict.
+
+    ``challenge`` is a text of somebody who will verify the run and could not be known before it; ``signed_by`` is the
+    fingerprint of the key that will sign the bundle. Both stand in the first record, so that neither can be given, or
+    taken away, afterwards.
+    """
 
     def __init__(
-        self, reports: Path, mode: str, catalogue: Catalogue, *, task: str, target: str, rehearsal: bool
+        self,
+        reports: Path,
+        mode: str,
+        catalogue: Catalogue,
+        *,
+        task: str,
+        target: str,
+        rehearsal: bool,
+        challenge: str = "",
+        signed_by: str = "",
     ) -> None:
         started = datetime.now(UTC)
         self.started_monotonic = time.monotonic()
@@ -50,11 +77,15 @@ class Run:
         self.task = task
         self.target = target
         self.rehearsal = rehearsal
+        self.challenge = challenge
+        self.signed_by = signed_by
         self.required: tuple[Criterion, ...] = catalogue.of_mode(mode)
         self.folder = reports / self.id
         self.folder.mkdir(parents=True)
         self.chain = Chain(self.folder / CHAIN_NAME)
-        self._books = {book: (self.folder / name).open("a", encoding="utf-8") for book, name in BOOKS.items()}
+        self._books = {
+            book: (self.folder / name).open("a", encoding="utf-8", newline="\n") for book, name in BOOKS.items()
+        }
         self.listeners: list[Callable[[Entry], None]] = []
         self.results: dict[str, CriterionResult] = {}
         self.order: OrderFacts | None = None
@@ -63,6 +94,7 @@ class Run:
         self.started_at = utc(time.time_ns())
         self._open_findings: dict[str, list[str]] = {}
         self._open_measurements: dict[str, list[Measurement]] = {}
+        self._concluded: Verdict | None = None
         self.record("run", self._header())
 
     @property
@@ -80,7 +112,10 @@ class Run:
             "target": self.target,
             "rehearsal": self.rehearsal,
             "started_at": self.started_at,
-            "criteria": [criterion.id for criterion in self.required],
+            "started_monotonic": self.started_monotonic,
+            "challenge": self.challenge,
+            "signed_by": self.signed_by,
+            "criteria": [{"id": each.id, "stage": each.stage, "title": each.title} for each in self.required],
             "environment": environment(),
         }
 
@@ -140,6 +175,14 @@ class Run:
         (self.folder / name).write_bytes(stored)
         digest = hashlib.sha256(stored).hexdigest()
         self.record("document", {"name": name, "sha256": digest, "bytes": len(stored)})
+
+    def conclude(self) -> Verdict:
+        """What the run came to, once and for all: recorded the first time, and the same ever after."""
+        if self._concluded is None:
+            verdict = self._concluded = self.verdict()
+            facts = {"verdict": verdict.verdict, "decided_by": verdict.decided_by, "flat": verdict.flat}
+            self.record("verdict", {**facts, "ended_at": verdict.ended_at})
+        return self._concluded
 
     def verdict(self) -> Verdict:
         """What the run comes to as things stand."""

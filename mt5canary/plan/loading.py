@@ -16,7 +16,16 @@ from msgspec.structs import replace
 from mt5canary.plan.checking import Checker
 from mt5canary.plan.problems import PlanProblems, Problem, nearest
 from mt5canary.plan.resolved import Resolved, masked, paths_of
-from mt5canary.plan.sources import SET_BY, Variables, filled_in, read_variables, refers, with_overrides, with_variables
+from mt5canary.plan.sources import (
+    SET_BY,
+    Variables,
+    filled_in,
+    read_variables,
+    refers,
+    with_overrides,
+    with_signing_key,
+    with_variables,
+)
 from mt5canary.plan.tree import COMMAND_LINE, Branch, Leaf, Node, Unreadable, leaves, overlaid, read_file
 
 LARGEST = 1_048_576
@@ -60,7 +69,7 @@ def load(
         tree = None
     if tree is None:  # raised here, where no other exception hangs on it
         raise PlanProblems(path, problems)
-    tree = with_overrides(_with_built_in(tree), overrides, problems)
+    tree = with_signing_key(with_overrides(_with_built_in(tree), overrides, problems), variables)
     if target is not None:
         tree = tree.put(Leaf("target", f"{COMMAND_LINE} --target", target), "target")
     checker = Checker(problems, _secrets(tree, variables))

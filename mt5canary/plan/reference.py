@@ -8,7 +8,7 @@ from mt5canary.plan.fields import AGE, NO_AGE
 from mt5canary.plan.resolved import plain_value
 from mt5canary.plan.schema import Limits, Plan
 from mt5canary.plan.sections import Field, Named, Section, expected, fields_of
-from mt5canary.plan.sources import SET_BY
+from mt5canary.plan.sources import SET_BY, SIGNING_KEY
 
 _PARAGRAPH = "\n\n"
 _INTRODUCTION = f"""\
@@ -25,11 +25,11 @@ stands twice are refused. Paths are relative to the plan's file.
 Weakest first: the plan's file, `.env` beside it, the environment, the command line.
 
 - {", ".join(f"`{name}`" for name in SET_BY)} set {", ".join(f"`{key}`" for key in SET_BY.values())} of the selected
-  target, unless the run starts that target itself.
+  target, unless the run starts that target itself; `{SIGNING_KEY}` sets `evidence.signing_key`.
 - `${{NAME}}` inside a value is replaced from the environment, then from `.env`. A variable that is set to nothing
   counts as not set. Only values in effect are replaced: what other targets need may be missing.
 - `--target NAME` selects a target, `--set order.magic=1196` sets a field by its dotted path, `--state DIR` moves
-  the state.
+  the state, `--signing-key FILE` names the key.
 - A target's own `limits` cover the plan's, field by field; `--set limits...` covers both.
 
 The target `simulator` is always there: a plan that does not name it has one with a watch of 30 s. Every mistake of

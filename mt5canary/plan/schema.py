@@ -326,6 +326,9 @@ class Evidence(Section, frozen=True, kw_only=True):
     """What the report must be able to show."""
 
     require: Annotated[Literal["E0", "E1", "E2", "E3"], "the least level of evidence"] = "E2"
+    signing_key: Annotated[
+        Path | None, FILE, "the private key that signs the bundle, from `mt5canary keygen`; unsigned without"
+    ] = None
 
 
 class Plan(Section, frozen=True, kw_only=True):

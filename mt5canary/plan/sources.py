@@ -17,6 +17,9 @@ from mt5canary.plan.tree import COMMAND_LINE, Branch, Items, Leaf, Node, read_va
 SET_BY = {"GTW_HOST": "host", "GTW_PORT": "port", "GTW_SOURCE": "source", "RISK_SECRET": "risk_secret"}
 """The variables that set a field of the selected target, unless the run starts it itself."""
 
+SIGNING_KEY = "SIGNING_KEY"
+"""The variable that sets ``evidence.signing_key``."""
+
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _KEYS = re.compile(r"[^.\s]+(\.[^.\s]+)*")
 
@@ -74,6 +77,14 @@ def with_variables(target: Branch, variables: Variables) -> Branch:
         if found and not (below and below.origin.startswith(COMMAND_LINE)):
             target = target.put(Leaf(f"{target.path}.{key}", found[1], found[0]), key)
     return target
+
+
+def with_signing_key(tree: Branch, variables: Variables) -> Branch:
+    """Put the variable that names the signing key into a tree; what the command line says is stronger."""
+    found, below = variables.find(SIGNING_KEY), tree.get("evidence", "signing_key")
+    if not found or (below and below.origin.startswith(COMMAND_LINE)):
+        return tree
+    return tree.put(Leaf("evidence.signing_key", found[1], found[0]), "evidence", "signing_key")
 
 
 def filled_in(node: Node, variables: Variables, note: Callable[[Node, str], None]) -> Node:

@@ -11,8 +11,8 @@ import pytest
 import zmq
 from zmq.auth import load_certificate
 
+from mt5canary.commands import keygen
 from mt5canary.errors import UsageProblem
-from mt5canary.gateway import keygen
 from tests.gateway.conftest import GatewayProcess, NotServing, eventually
 from tests.gateway.independent_client import Client
 
