@@ -384,3 +384,20 @@ def test_a_mangled_file_either_loads_or_is_explained(data: st.DataObject) -> Non
             load(file, environment={})
         except PlanProblems as problems:
             assert problems.problems
+
+
+def test_signing_key_comes_from_plan_environment_and_command_line(tmp_path: Path) -> None:
+    """The plan's key, under the environment's, under the command line's; a rehearsal may be signed too."""
+    content = (ROOT / "canary.yaml").read_text(encoding="utf-8")
+    content = content.replace("evidence: {require: E2}", "evidence: {require: E2, signing_key: keys/a.key}")
+    (tmp_path / "canary.yaml").write_text(content, encoding="utf-8")
+    plan = tmp_path / "canary.yaml"
+    overrides = {"evidence.signing_key": "/c.key"}
+
+    assert load(ROOT / "canary.yaml", environment={}).plan.evidence.signing_key is None
+    assert load(plan, environment={}).plan.evidence.signing_key == Path("keys/a.key")
+    named = load(plan, environment={"SIGNING_KEY": "b.key"})
+    assert named.plan.evidence.signing_key == Path("b.key")
+    assert named.sources["evidence.signing_key"] == "environment SIGNING_KEY"
+    told = load(plan, environment={"SIGNING_KEY": "b.key"}, overrides=overrides)
+    assert told.plan.evidence.signing_key == Path("/c.key")

@@ -96,7 +96,7 @@ def test_unknown_key_with_the_nearest_valid_one(workshop: Workshop) -> None:
 def test_unknown_key_like_no_other(workshop: Workshop) -> None:
     """Where no key is near, all are named."""
     assert workshop.add("evidence: {colour: red}\n").problem() == (
-        "canary.yaml:14: evidence.colour: is no key of the plan; the known ones are require"
+        "canary.yaml:14: evidence.colour: is no key of the plan; the known ones are require, signing_key"
     )
 
 

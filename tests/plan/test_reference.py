@@ -10,7 +10,7 @@ from mt5canary.plan.fields import CRITERIA
 from mt5canary.plan.reference import page
 from mt5canary.plan.schema import Plan
 from mt5canary.plan.sections import fields_of
-from mt5canary.plan.sources import SET_BY
+from mt5canary.plan.sources import SET_BY, SIGNING_KEY
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,7 +45,9 @@ def test_the_example_names_each_variable_and_sets_none() -> None:
     """.env.example explains every variable, and a copy of it changes nothing."""
     lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
 
-    assert [line for line in lines if line and not line.startswith("#")] == [f"{name}=" for name in SET_BY]
+    assert [line for line in lines if line and not line.startswith("#")] == [
+        f"{name}=" for name in (*SET_BY, SIGNING_KEY)
+    ]
 
 
 def test_there_are_33_criteria() -> None:
