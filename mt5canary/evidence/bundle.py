@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import convert
 
-from mt5canary.evidence import manifest
+from mt5canary.evidence import manifest, overview
 from mt5canary.evidence.chain import parse
 from mt5canary.evidence.documents import COMPLETION_REPORT, VERDICT, completion_report, verdict_json
 from mt5canary.evidence.manifest import Manifest
@@ -38,13 +39,18 @@ def write_documents(folder: Path, records: Sequence[dict[str, Any]], verdict: Ve
 
 
 def close(run: Run, key: SigningKey | None = None) -> None:
-    """Close the run, write the manifest over everything in its folder, sign it where there is a key, set ``latest``."""
+    """Close the run, write the manifest over everything in its folder, sign it where there is a key, set ``latest``.
+
+    The page over all runs is a convenience: where it cannot be written no run fails for it.
+    """
     verdict = run.conclude()
     run.close()
     written = manifest.write(run.folder, run.id, CHAIN_NAME)
     if key is not None:
         _attest(run, written, verdict, key)
     point_latest(run.folder)
+    with contextlib.suppress(OSError):
+        overview.write(run.folder.parent)
 
 
 def _attest(run: Run, written: Manifest, verdict: Verdict, key: SigningKey) -> None:
