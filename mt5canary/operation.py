@@ -32,6 +32,7 @@ from mt5canary.order.canary import GHOST_SECONDS
 from mt5canary.order.flatten import Flattened, WayOut
 from mt5canary.order.flight import CanaryFlight
 from mt5canary.order.journal import Journal
+from mt5canary.order.reconciler import StateReconciler
 from mt5canary.order.retcodes import leaves_open
 from mt5canary.plan import Resolved
 from mt5canary.rehearsal import SimulatedGateway, state_folder
@@ -115,6 +116,22 @@ class Operation:
     def journal(self) -> Journal:
         """The intent journal of this account and magic number."""
         return Journal(self._state)
+
+    def reconciler(self, session: ReadSession) -> StateReconciler:
+        """Journal, positions and history side by side; only in a live run is the journal told what they prove."""
+        plan = self.resolved.plan.order
+        return StateReconciler(
+            session,
+            self.journal,
+            plan.magic,
+            plan.symbol,
+            self.id,
+            self.resolved.limits.history_deadline,
+            lambda: self.link is not None and self.link.hello.account.margin_mode != "hedging",
+            self.record,
+            self.log,
+            writes=self.run.mode == "live",
+        )
 
     @property
     def id(self) -> str:

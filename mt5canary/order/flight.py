@@ -15,14 +15,14 @@ from mt5canary.order.canary import POLL_SECONDS, Canary, Snapshot, poll_deals, p
 from mt5canary.order.journal import Journal
 from mt5canary.order.placement import place
 from mt5canary.order.proposal import OrderProposal
+from mt5canary.order.reconciler import StateReconciler
+from mt5canary.order.reconciliation import ACTIVE_STATES
 from mt5canary.order.resolution import Duplicated
 from mt5canary.plan import Limits, Order
 from mt5canary.wire.replies import Deal, Tick
 
 LEASE_SECONDS = 60
 """How long the gateway waits for a sign of the guardian before it closes the position by itself."""
-
-ACTIVE_STATES = frozenset({"STARTED", "PLACED", "PARTIAL", "REQUEST_ADD", "REQUEST_MODIFY", "REQUEST_CANCEL"})
 
 
 class RunView(Protocol):
@@ -64,6 +64,7 @@ class CanaryFlight:
         plan: Order,
         limits: Limits,
         journal: Journal,
+        reconciler: StateReconciler,
         run: RunView,
     ) -> None:
         self._session = session
@@ -72,6 +73,7 @@ class CanaryFlight:
         self._plan = plan
         self._limits = limits
         self._journal = journal
+        self._reconciler = reconciler
         self._run = run
         self.canary: Canary | None = None
         self.quotes: list[Tick] = []
@@ -207,7 +209,8 @@ class CanaryFlight:
         """E1: the position is closed, shown by positions, orders and history; or kept, as planned."""
         canary = self._flown()
         if self._run.is_kept:
-            return [equal("positions kept by plan", len(self._snapshot().of_magic(self._plan.magic)), 1)]
+            kept = [ticket for ticket in self._reconciler.reconcile("end").kept if ticket == canary.position_ticket]
+            return [equal("positions kept by plan", len(kept), 1)]
         deals = self._closing_deals()
         active = [
             order
@@ -222,15 +225,11 @@ class CanaryFlight:
                     f"profit {deal.profit:.2f}, reason {deal.reason}",
                     books=("verify", "live", "physical"),
                 )
-        after = self._snapshot()
-        mine = len(after.of_magic(self._plan.magic))
-        agree = "agree" if not mine else "DO NOT AGREE"
-        self._run.log(
-            "StateReconciler",
-            f"journal: closed; positions of magic {self._plan.magic}: {mine}; deals of the position: "
-            f"{sum(deal.position_id == canary.position_ticket for deal in deals)}; they {agree}",
-        )
-        return proof.is_closed(canary, after, deals, active)
+        left = "; ".join(f"{one.kind}: {one.text}" for one in self._reconciler.reconcile("end").blocking)
+        return [
+            *proof.is_closed(canary, self._snapshot(), deals, active),
+            equal("left in journal, positions and history", left or "nothing", "nothing"),
+        ]
 
     def _closing_deals(self) -> list[Deal]:
         canary = self._flown()

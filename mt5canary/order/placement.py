@@ -77,7 +77,8 @@ def place(
         _resolve(canary, session, steps, str(finding), history_deadline)
     else:
         canary.filled_monotonic = time.monotonic()
-        steps.take("FILLED", ticket=canary.reply.ticket, position=canary.position_ticket)
+        reply = canary.reply
+        steps.take("FILLED", ticket=reply.ticket, position=canary.position_ticket, volume=reply.volume)
 
 
 def _is_final(refusal: Refused) -> bool:

@@ -10,7 +10,7 @@ from mt5canary.link.session import OrderFields, ReadSession
 from mt5canary.measurement import Measurement, equal
 from mt5canary.money import exact
 from mt5canary.order import sizing
-from mt5canary.order.journal import Journal
+from mt5canary.order.reconciler import StateReconciler
 from mt5canary.plan import Limits, Order
 from mt5canary.wire.replies import CheckReply, SymbolSpecification, Tick
 
@@ -25,7 +25,7 @@ class OrderProposal:
         plan: Order,
         limits: Limits,
         why_breaker_open: Callable[[], str | None],
-        journal: Journal,
+        reconciler: StateReconciler,
         finding: Callable[[str, str], object],
         log: Callable[[str, str], object],
     ) -> None:
@@ -34,7 +34,7 @@ class OrderProposal:
         self._plan = plan
         self._limits = limits
         self._why_breaker_open = why_breaker_open
-        self._journal = journal
+        self._reconciler = reconciler
         self._finding = finding
         self._log = log
 
@@ -102,25 +102,13 @@ class OrderProposal:
     def nothing_stands_in_the_way(self) -> list[Measurement]:
         """X5: the breaker is closed, the gateway is not halted, and nothing is left of an earlier run."""
         halted = self._session.hello()
-        mine = [position for position in self._session.positions() if position.magic == self._plan.magic]
-        unfinished = self._journal.open_intents()
-        agree = "agree" if not mine and not unfinished else "DO NOT AGREE"
-        self._log(
-            "StateReconciler",
-            f"journal: {len(unfinished)} open intents; positions of magic {self._plan.magic}: {len(mine)}; "
-            f"they {agree}",
-        )
-        for position in mine:
-            self._finding(
-                "X5",
-                f"position {position.ticket} of {position.volume:g} {position.symbol} with this plan's magic is open",
-            )
-        for intent in unfinished:
-            self._finding("X5", f"intent {intent.intent.uuid} of run {intent.intent.run} ended at {intent.step}")
+        found = self._reconciler.reconcile("start")
+        for discrepancy in found.discrepancies:
+            self._finding("X5", str(discrepancy))
+        in_the_way = "; ".join(f"{one.kind}: {one.text}" for one in found.blocking)
         return [
             equal("breaker", self._why_breaker_open() or "closed", "closed"),
             equal("gateway halted", f"halted: {halted.halt_reason}" if halted.halted else "no", "no"),
             equal("same gateway instance", halted.gateway.instance, self._link.hello.gateway.instance),
-            equal(f"positions of magic {self._plan.magic} before the order", len(mine), 0),
-            equal("intents without an end", len(unfinished), 0),
+            equal("left of earlier runs in journal, positions and history", in_the_way or "nothing", "nothing"),
         ]

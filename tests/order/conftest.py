@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from mt5canary.link.clock import ServerZone
 from mt5canary.link.connection import Route
-from mt5canary.link.session import OrderFields, Signer, TradingSession
+from mt5canary.link.session import OrderFields, ReadSession, Signer, TradingSession
 from mt5canary.order.canary import Canary, prepare, take_snapshot
 from mt5canary.order.flatten import WayOut
 from mt5canary.order.journal import Journal
+from mt5canary.order.reconciler import StateReconciler
 from mt5canary.rehearsal import SimulatedGateway
 from tests.link.between import Between
 
 MAGIC = 1196
+
+
+def reconciler(
+    session: ReadSession,
+    journal: Journal,
+    log: Callable[..., object],
+    *,
+    run: str = "this-run",
+    writes: bool = False,
+    history_seconds: float = 10,
+    record: Callable[..., object] = lambda kind, body: None,
+) -> StateReconciler:
+    """A state reconciler of the shipped plan's magic number and symbol."""
+    deadline = timedelta(seconds=history_seconds)
+    return StateReconciler(session, journal, MAGIC, "EURUSD", run, deadline, lambda: False, record, log, writes=writes)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from mt5canary.order.journal import Intent, Journal
 from mt5canary.order.proposal import OrderProposal
 from mt5canary.plan import Resolved
 from tests.link.between import Answer, Between, PassOn
-from tests.order.conftest import MAGIC
+from tests.order.conftest import MAGIC, reconciler
 
 Propose = Callable[..., OrderProposal]
 
@@ -42,7 +42,7 @@ def propose(trading: TradingSession, plan: Resolved, journal: Journal, findings:
             msgspec.structs.replace(plan.plan.order, **order),
             plan.limits,
             lambda: why_open,
-            journal,
+            reconciler(trading, journal, lambda *_, **__: None),
             lambda criterion, text: findings.append(f"{criterion}: {text}"),
             lambda *_, **__: None,
         )
@@ -105,8 +105,10 @@ def test_intent_without_an_end_stands_in_the_way(propose: Propose, journal: Jour
     """An order that an earlier run never finished is named with its run and last step."""
     journal.begin(Intent(uuid="u-1", nonce="N", run="run-1", symbol="EURUSD", side="BUY", volume="0.001", magic=MAGIC))
     journal.step("u-1", "SENT")
-    assert failed(propose().nothing_stands_in_the_way()) == ["intents without an end"]
-    assert findings == ["X5: intent u-1 of run run-1 ended at SENT"]
+    (one,) = propose().nothing_stands_in_the_way()[3:]
+    assert one.outcome is Outcome.FAIL
+    assert "intent u-1 of run run-1 ended at SENT" in str(one.value)
+    assert [text.partition(" of run")[0] for text in findings] == ["X5: in doubt: intent u-1"]
 
 
 def test_gateway_that_was_restarted_in_between_stands_in_the_way(propose: Propose, between: Between) -> None:

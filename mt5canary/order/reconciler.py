@@ -1,0 +1,123 @@
+"""The state reconciler: reads the three books, compares them, says and records what it found.
+
+It only reads from the gateway. Where it may write, the journal is told what positions, orders and history prove: an
+intent that came to nothing once it no longer can arrive, or one whose position was closed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from mt5canary.link.session import ReadSession
+from mt5canary.order.canary import GHOST_SECONDS
+from mt5canary.order.journal import Journal, RecordedIntent
+from mt5canary.order.reconciliation import (
+    ACTIVE_STATES,
+    Books,
+    Phase,
+    Reconciliation,
+    belongs,
+    is_tracked,
+    reconcile,
+)
+from mt5canary.wire.replies import Deal, Order, Position
+
+SECOND = 1_000_000_000
+WEST_SECONDS, EAST_SECONDS = 12 * 3600, 14 * 3600
+"""A trade server's clock may run in any zone, from UTC-12 to UTC+14."""
+
+PENDING_SECONDS = 48 * 3600
+"""How far back an active order is looked for: ours are market orders, which hang for seconds at most."""
+
+
+def window(since_ns: int, until_ns: int) -> dict[str, int]:
+    """A window of server time, in ms, that covers two instants of UTC whatever the server's zone is."""
+    margin = 60
+    return {
+        "from_msc": max(1, since_ns // 1_000_000 - (WEST_SECONDS + margin) * 1000),
+        "to_msc": until_ns // 1_000_000 + (EAST_SECONDS + margin) * 1000,
+    }
+
+
+class StateReconciler:
+    """The three books of one account and magic number, for one run."""
+
+    def __init__(
+        self,
+        session: ReadSession,
+        journal: Journal,
+        magic: int,
+        symbol: str,
+        run: str,
+        history_deadline: timedelta,
+        is_shared: Callable[[], bool],
+        record: Callable[[str, Any], object],
+        log: Callable[..., object],
+        *,
+        writes: bool,
+    ) -> None:
+        self._session = session
+        self._journal = journal
+        self._magic = magic
+        self._symbol = symbol
+        self._run = run
+        self._settle_seconds = GHOST_SECONDS + history_deadline.total_seconds()
+        self._is_shared = is_shared
+        self._record = record
+        self._log = log
+        self._writes = writes
+
+    def reconcile(self, phase: Phase) -> Reconciliation:
+        """Read the three books and compare them; raises Finding where one of them cannot be read."""
+        found = reconcile(self.read(phase))
+        self._record("reconciliation", found)
+        self._log("StateReconciler", found.describe())
+        for discrepancy in found.discrepancies:
+            level = "ERROR" if discrepancy.blocks else "INFO"
+            self._log("StateReconciler", str(discrepancy), level=level)
+        if self._writes:
+            self._settle(found)
+        return found
+
+    def read(self, phase: Phase) -> Books:
+        """The three books as they are now."""
+        intents = self._journal.intents()
+        positions = self._session.positions()
+        now = time.time_ns()
+        return Books(
+            phase=phase,
+            magic=self._magic,
+            symbol=self._symbol,
+            run=self._run,
+            now=now,
+            settle_seconds=self._settle_seconds,
+            intents=intents,
+            positions=positions,
+            orders=self._active_orders(now),
+            deals=self._deals([one for one in intents if is_tracked(one, phase, self._run)], positions, now),
+            shared=self._is_shared(),
+        )
+
+    def _active_orders(self, now: int) -> list[Order]:
+        asked = window(now - PENDING_SECONDS * SECOND, now)
+        return [order for order in self._session.orders(**asked, magic=self._magic) if order.state in ACTIVE_STATES]
+
+    def _deals(self, intents: list[RecordedIntent], positions: list[Position], now: int) -> list[Deal]:
+        """The deals of every intent whose position is not there: by its position, or by time where none is known."""
+        gone = [intent for intent in intents if not any(belongs(position, intent) for position in positions)]
+        found: dict[int, Deal] = {}
+        for intent in gone:
+            if intent.position is not None:
+                found |= {deal.ticket: deal for deal in self._session.deals(position=intent.position)}
+        nameless = [intent.begun for intent in gone if intent.position is None and intent.is_open]
+        if nameless:
+            found |= {deal.ticket: deal for deal in self._session.deals(**window(min(nameless), now))}
+        return list(found.values())
+
+    def _settle(self, found: Reconciliation) -> None:
+        for discrepancy in found.discrepancies:
+            if discrepancy.settles is not None and discrepancy.uuid is not None:
+                self._journal.step(discrepancy.uuid, discrepancy.settles, by=self._run, shown=discrepancy.text)
