@@ -40,12 +40,12 @@ class Chain:
 
     def append(self, kind: str, body: dict[str, Any] | msgspec.Struct, *, durable: bool = False) -> int:
         """Write one record and return its number; ``durable`` waits until it is on the disk."""
-        stamps = (time.time_ns(), time.monotonic_ns())
         with self._lock:
+            stamps = (time.time_ns(), time.monotonic_ns())
             self._write_pending()
             sequence = self._write_record(kind, body, stamps)
-            if durable:
-                self._sync()
+        if durable:
+            self._sync()  # outside the lock: another thread's record need not wait for the disk
         return sequence
 
     def append_soon(self, kind: str, body: msgspec.Struct) -> None:

@@ -11,6 +11,7 @@ import os
 import platform
 import secrets
 import sys
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -86,6 +87,7 @@ class Run:
         self._books = {
             book: (self.folder / name).open("a", encoding="utf-8", newline="\n") for book, name in BOOKS.items()
         }
+        self._log_lock = threading.RLock()
         self.listeners: list[Callable[[Entry], None]] = []
         self.results: dict[str, CriterionResult] = {}
         self.order: OrderFacts | None = None
@@ -125,13 +127,14 @@ class Run:
 
     def log(self, source: str, text: str, *, level: str = "INFO", books: tuple[str, ...] = ("verify",)) -> None:
         """Write one line to one or more of the plan's logs; the line's record is in the chain first."""
-        entry = Entry(at_wall=time.time_ns(), level=level, source=source, text=text, books=books)
-        self.record("log", entry)
-        for book in books:
-            self._books[book].write(line(entry))
-            self._books[book].flush()
-        for listener in self.listeners:
-            listener(entry)
+        with self._log_lock:  # several threads may have something to say, and a book has its records' order
+            entry = Entry(at_wall=time.time_ns(), level=level, source=source, text=text, books=books)
+            self.record("log", entry)
+            for book in books:
+                self._books[book].write(line(entry))
+                self._books[book].flush()
+            for listener in self.listeners:
+                listener(entry)
 
     def measurement(self, criterion: str, measurement: Measurement) -> None:
         """Record what a criterion measured."""

@@ -40,6 +40,7 @@ class Guardian:
         log: Callable[..., object],
         *,
         keep: bool,
+        record: Callable[[str, Any], object],
     ) -> None:
         self._session = session
         self._flight = flight
@@ -50,6 +51,7 @@ class Guardian:
         self._breaker = breaker
         self._on_breach = on_breach
         self._keep = keep
+        self._record = record
         self._baseline_file = baseline_file
         self._no_baseline = ""
         self._finding = finding
@@ -77,6 +79,7 @@ class Guardian:
             self._tell,
             baseline=self._baseline,
             lease="LEASE" in self._hello.capabilities,
+            record=self._record,
         )
         plan = self._limits.watch
         self._log("guardian", f"watching for {plan.duration.total_seconds():g} s", books=("verify", "live"))
@@ -96,6 +99,8 @@ class Guardian:
         return self.watched
 
     def _tell(self, name: str, facts: dict[str, Any]) -> None:
+        if name != "PSI":  # it has a record of its own
+            self._record("event", {"name": name, **facts})
         text = ", ".join(f"{key} {value}" for key, value in facts.items())
         level = "INFO" if name in ("progress", "PSI") else "ERROR"
         self._log("guardian", f"{name}: {text}", level=level, books=("verify", "live"))

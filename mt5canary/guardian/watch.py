@@ -15,8 +15,10 @@ from typing import Any
 
 from mt5canary.errors import Finding
 from mt5canary.guardian import drift
+from mt5canary.guardian.batches import OK, ProbeBook, QuoteBook, ReadingBook
 from mt5canary.guardian.drift import Baseline, DriftCheck
 from mt5canary.guardian.guards import GUARDS, Reading, first_breach
+from mt5canary.link.exchange import Recorder
 from mt5canary.link.session import ClosingSession
 from mt5canary.plan import Limits
 from mt5canary.wire.replies import SymbolSpecification, Tick
@@ -98,6 +100,10 @@ class _Due:
         self.progress = start + PROGRESS_SECONDS
 
 
+def _no_record(kind: str, body: Any) -> None:
+    """For callers that keep no evidence."""
+
+
 class Watch:
     """A watch over one position."""
 
@@ -112,6 +118,7 @@ class Watch:
         *,
         baseline: Baseline | None,
         lease: bool,
+        record: Recorder = _no_record,
     ) -> None:
         self._session = session
         self._spec = spec
@@ -121,9 +128,22 @@ class Watch:
         self._tell = tell
         self._baseline = baseline
         self._lease = lease
+        self._write = record
+        self._probe_book = ProbeBook(record, limits.latency.warn_ms)
+        self._quote_book = QuoteBook(record)
+        self._reading_book = ReadingBook(record)
 
     def run(self, seconds: float, every: float) -> WatchRecord:
         """Watch for a time, a probe every so often; returns early on a breach, and never raises a finding."""
+        with self._session.recorded_by(self._reading_book.record):
+            try:
+                return self._run(seconds, every)
+            finally:
+                self._reading_book.flush()
+                self._probe_book.flush()
+                self._quote_book.flush()
+
+    def _run(self, seconds: float, every: float) -> WatchRecord:
         record = WatchRecord(planned_seconds=seconds, every_seconds=every, started=time.monotonic())
         self._read(record)
         last_sign = record.started
@@ -163,9 +183,14 @@ class Watch:
 
     def _sample(self, record: WatchRecord) -> None:
         try:
-            record.quotes.append(self._session.tick(self._spec.symbol))
+            tick = self._session.tick(self._spec.symbol)
         except Finding as finding:
             self._went_wrong(record, "quote not sampled", finding)
+            return
+        record.quotes.append(tick)
+        self._reading_book.take_last()
+        assert self._session.last is not None
+        self._quote_book.add(self._session.last, tick)
 
     def _check_drift(self, record: WatchRecord, after_seconds: float) -> None:
         window, record.quotes = record.quotes, []
@@ -176,20 +201,26 @@ class Watch:
         except Finding as finding:
             check = DriftCheck(after_seconds=after_seconds, rows=len(window), features=[], problem=str(finding))
         record.drift_checks.append(check)
+        self._quote_book.flush()
+        self._write("drift", check)
         figures = {feature.feature: f"{feature.psi:.4f} (chance {feature.chance:.4f})" for feature in check.features}
         self._tell("PSI", {**figures, "rows": check.rows} if not check.problem else {"problem": check.problem})
 
     def _probe(self, record: WatchRecord, due: float) -> None:
-        received = None
-        sent = time.monotonic_ns()
+        status, sent, before = OK, time.monotonic_ns(), self._session.last
         try:
-            self._session.ping(PROBE_TIMEOUT_MS)
-            exchange = self._session.last
-            assert exchange is not None
-            sent, received = exchange.sent, exchange.received
+            with self._session.recorded_by(self._probe_book.record):
+                self._session.ping(PROBE_TIMEOUT_MS)
         except Finding as finding:
+            status = type(finding).__name__
             self._went_wrong(record, "probe failed", finding)
-        record.probes.append(Probe(int(due * 1e9), sent, received, time.monotonic_ns()))
+        ended = time.monotonic_ns()
+        exchange = None if self._session.last is before else self._session.last
+        self._probe_book.add(exchange, int(due * 1e9), ended, status)
+        received = None
+        if exchange is not None:
+            sent, received = exchange.sent, exchange.received if status == OK else None
+        record.probes.append(Probe(int(due * 1e9), sent, received, ended))
 
     def _went_wrong(self, record: WatchRecord, what: str, finding: Finding) -> None:
         record.errors.append(str(finding))
@@ -223,6 +254,17 @@ class Watch:
             self._went_wrong(record, "reading failed", finding)
             return None
         record.readings.append(reading)
+        breach = first_breach(record.readings[0], reading, self._limits)
+        figures = {
+            "balance": reading.account.balance,
+            "equity": reading.account.equity,
+            "margin": reading.account.margin,
+            "profit": reading.account.profit,
+            "bid": reading.tick.bid,
+            "ask": reading.tick.ask,
+            "positions": int(reading.position is not None),
+        }
+        self._reading_book.add(time.monotonic() - record.started, figures, raw=breach is not None)
         return reading
 
     def _judge(self, record: WatchRecord, now: Reading | None) -> None:

@@ -9,10 +9,11 @@ A failed exchange costs the socket: the next request goes over a fresh connectio
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Self
 
@@ -110,6 +111,15 @@ class ReadSession:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @contextlib.contextmanager
+    def recorded_by(self, record: Recorder) -> Iterator[None]:
+        """Let another recorder have what this session does for a while."""
+        before, self._record = self._record, record
+        try:
+            yield
+        finally:
+            self._record = before
 
     def close(self) -> None:
         """Drop the connection and everything unsent."""
