@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -48,6 +49,8 @@ class AdmissionRecord:
     path: Path
     content: bytes
     members: dict[str, Any]
+    read_at: int
+    """When it was read, in nanoseconds since 1970; its age is as of then."""
 
     @property
     def decision(self) -> str:
@@ -89,6 +92,11 @@ def read(path: Path) -> AdmissionRecord:
         content = path.read_bytes()
     except OSError as error:
         raise Finding(f"the decision record {path} cannot be read: {error.strerror or error}") from None
+    return parsed(path, content, time.time_ns())
+
+
+def parsed(path: Path, content: bytes, read_at: int) -> AdmissionRecord:
+    """A decision record from its bytes, as they were read at some instant; raises Finding as ``read`` does."""
     if len(content) > _LONGEST_RECORD:
         raise Finding(f"the decision record {path} has {len(content)} bytes; at most {_LONGEST_RECORD} are read")
     try:
@@ -98,7 +106,7 @@ def read(path: Path) -> AdmissionRecord:
     problems = list(_problems(members))
     if problems:
         raise Finding(f"the decision record {path}: " + "; ".join(problems))
-    return AdmissionRecord(path, content, members)
+    return AdmissionRecord(path, content, members, read_at)
 
 
 def _problems(members: dict[str, Any]) -> list[str]:
@@ -161,10 +169,9 @@ def inside_limits(
     min_confidence: Decimal,
     max_age: timedelta | None,
     max_critical: int,
-    now: datetime,
 ) -> list[Measurement]:
     """Confidence, age and error count are inside the plan's (D4); an age of None is the plan's ``none``."""
-    age = now - record.decided_at
+    age = datetime.fromtimestamp(record.read_at / 1e9, UTC) - record.decided_at
     hours = age.total_seconds() / 3600
     measurements = [
         at_least("confidence", record.confidence, min_confidence),
@@ -217,7 +224,9 @@ class DecisionInspection:
         max_critical: int,
         finding: Callable[[str, str], object],
         log: Callable[[str, str], object],
+        keep: Callable[[AdmissionRecord], object] = lambda record: None,
     ) -> None:
+        self._keep = keep
         self._path = path
         self._plan = plan
         self._max_critical = max_critical
@@ -226,8 +235,10 @@ class DecisionInspection:
 
     @cached_property
     def record(self) -> AdmissionRecord:
-        """The record; raises Finding where it cannot be used."""
-        return read(self._path)
+        """The record, a copy of it in the evidence; raises Finding where it cannot be used."""
+        record = read(self._path)
+        self._keep(record)
+        return record
 
     def parses(self) -> list[Measurement]:
         """D1: the record exists and parses."""
@@ -251,8 +262,7 @@ class DecisionInspection:
         """D4: confidence, age and error count are inside the plan's limits."""
         if self._plan.max_age is None:
             self._finding("D4", f"the plan sets no max_age; the decision is of {self.record.members['timestamp']}")
-        now = datetime.now(UTC)
-        return inside_limits(self.record, self._plan.min_confidence, self._plan.max_age, self._max_critical, now)
+        return inside_limits(self.record, self._plan.min_confidence, self._plan.max_age, self._max_critical)
 
     def figures_are_examined(self) -> list[Measurement]:
         """D5: what its own figures leave unproven is listed."""

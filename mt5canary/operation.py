@@ -139,6 +139,11 @@ class Operation:
         return self.run.id
 
     @property
+    def challenge(self) -> str:
+        """What a verifier gave beforehand; empty where nobody did."""
+        return self.run.challenge
+
+    @property
     def started_monotonic(self) -> float:
         """When the run began, on the monotonic clock, in seconds."""
         return self.run.started_monotonic

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 from collections.abc import Callable
@@ -167,8 +168,9 @@ def test_escaped_value_has_no_hash_as_written(write: Write) -> None:
 def outcome_inside(record: AdmissionRecord, **limits: Any) -> Outcome:
     """D4's outcome an hour after the decision, under limits that the record keeps where not said."""
     values: dict[str, Any] = {"min_confidence": Decimal("0.8"), "max_age": timedelta(hours=24), "max_critical": 5}
-    values["now"] = datetime(2026, 1, 16, 19, 17, tzinfo=UTC)
-    return worst([one.outcome for one in inside_limits(record, **(values | limits))])
+    at = limits.pop("now", datetime(2026, 1, 16, 19, 17, tzinfo=UTC))
+    read_then = dataclasses.replace(record, read_at=int(at.timestamp()) * 1_000_000_000)
+    return worst([one.outcome for one in inside_limits(read_then, **(values | limits))])
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import distribution
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
@@ -29,6 +29,9 @@ from mt5canary.evidence.books import BOOKS, Entry, line
 from mt5canary.evidence.chain import Chain, utc
 from mt5canary.evidence.verdict import SCHEMA, CriterionResult, OrderFacts, Verdict, complete, decide
 from mt5canary.measurement import Measurement, Outcome
+
+if TYPE_CHECKING:
+    from mt5canary.decision import AdmissionRecord
 
 CHAIN_NAME = "evidence.jsonl"
 DISTRIBUTIONS = ("pyzmq", "msgspec", "pytest", "pytest-html", "allure-pytest", "pytest-timeout")
@@ -165,6 +168,10 @@ class Run:
         self.results[criterion.id] = result
         self.record("outcome", {"criterion": criterion.id, "outcome": outcome, "reason": reason})
         return result
+
+    def keep_decision(self, record: AdmissionRecord) -> None:
+        """Put a copy of the decision record into the chain: what was hashed can be hashed again."""
+        self.record("decision", {"name": record.path.name, "content": record.content, "read_at": record.read_at})
 
     def fill(self, level: str, **facts: Any) -> None:
         """Say what is known of the order, and on what level of evidence (E1 the reply, E2 the history)."""

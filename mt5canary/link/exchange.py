@@ -37,6 +37,11 @@ class Exchange(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return None if self.received is None else (self.received - self.sent) / 1e6
 
     @property
+    def received_wall(self) -> int:
+        """When the reply came, or was given up, by the wall clock at sending and the monotonic one since."""
+        return self.sent_wall + (self.received or self.gave_up or self.sent) - self.sent
+
+    @property
     def waited_ms(self) -> float:
         """How long a reply was waited for in vain; 0 where it came."""
         return 0.0 if self.gave_up is None else (self.gave_up - self.sent) / 1e6

@@ -12,7 +12,7 @@ from msgspec import Struct
 from mt5canary.errors import Finding, Unproven
 from mt5canary.link import clock, identity, latency, market, remoteness, shape
 from mt5canary.link.clock import ClockOffset, ServerZone
-from mt5canary.link.connection import Ends
+from mt5canary.link.connection import Ends, RoundTripEstimate
 from mt5canary.link.dialect import NO_PROTOCOL, UPGRADE
 from mt5canary.link.exchange import Exchange, Recorder, Refused
 from mt5canary.link.identity import ExpectedEnds
@@ -156,7 +156,7 @@ class LinkInspection:
         expected = ExpectedEnds(
             peers=self.resolution.addresses, source=self._target.source, curve=self._target.curve is not None
         )
-        now = self._session.kernel_estimate()
+        now = self._kernel_now()
         return identity.connection_completed(ends, now, self._least_round_trip_us, expected)
 
     def _remark_on_the_tripwire(self, criterion: str) -> None:
@@ -213,13 +213,13 @@ class LinkInspection:
     def latency_is_plausible(self) -> list[Measurement]:
         """L6: the first latency figure is within its limit and of a living peer."""
         limits, trips = self._limits.latency, self.round_trips
-        kernel = self._session.kernel_estimate()
+        kernel = self._kernel_now()
         shown = trips.at(0.99)
         figure = "unproven (n=0)" if shown is None else f"{shown:.3f} ms (n={trips.count})"
         lost = f", {trips.timed_out} without a reply counted" if trips.timed_out else ""
         self._log("link", f"Latency first look: P99 {figure}{lost}")
         self._remark_on_the_tripwire("L6")
-        found = self._shape_of(trips)
+        found = self._shape_of(trips, kernel)
         if found is not None and found is not shape.AT_ONCE:
             self._finding("L6", found.describe())
         return [
@@ -230,9 +230,16 @@ class LinkInspection:
             *([shape.beyond_a_tunnel(trips)] if self._target.via == "tunnel" else []),
         ]
 
-    def _shape_of(self, trips: RoundTrips) -> shape.Shape | None:
+    def _kernel_now(self) -> RoundTripEstimate | None:
+        """The kernel's figures of this moment, into the chain: what is judged by them can be judged again."""
+        kernel = self._session.kernel_estimate()
+        if kernel is not None:
+            self._record("kernel", kernel)
+        return kernel
+
+    def _shape_of(self, trips: RoundTrips, kernel: RoundTripEstimate | None) -> shape.Shape | None:
         """The shape of the round trips; what a declaration explains is no trouble."""
-        found = shape.recognise(trips, self._session.kernel_estimate(), self._least_round_trip_us)
+        found = shape.recognise(trips, kernel, self._least_round_trip_us)
         declared = self._declared_near or self._target.via == "tunnel"
         return shape.AT_ONCE if declared and found in (shape.FORWARDER, shape.TOO_FAST) else found
 

@@ -53,7 +53,8 @@ def watch_quotes(session: ReadSession, symbol: str, wait: timedelta = TICK_DEADL
     ticks: list[Tick] = []
     while True:
         tick = session.tick(symbol)
-        received = time.time_ns()
+        assert session.last is not None
+        received = session.last.received_wall
         if not ticks or tick.time_msc != ticks[-1].time_msc:
             ticks.append(tick)
         if len(ticks) >= 2:

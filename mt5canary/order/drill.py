@@ -13,7 +13,7 @@ import msgspec
 
 from mt5canary.errors import LinkFinding
 from mt5canary.link.clock import ServerZone
-from mt5canary.link.exchange import Refused, understand
+from mt5canary.link.exchange import Exchange, Refused, understand
 from mt5canary.link.session import OrderFields, TradingSession, new_uuid
 from mt5canary.measurement import Measurement, equal
 from mt5canary.money import exact
@@ -52,6 +52,13 @@ def refusals_are_real(
     comments += [entry.comment for entry in session.orders(**window)]
     comments += [position.comment or "" for position in session.positions()]
     traces = sum(comment.startswith(nonce) for comment in comments for nonce in nonces)
+    return judged(halted, while_halted, resumed, below, traces)
+
+
+def judged(
+    halted: bool, while_halted: tuple[str, int | None], resumed: bool, below: tuple[str, int | None], traces: int
+) -> list[Measurement]:
+    """What the drill came to, from its four answers and the traces of its orders in the books."""
     return [
         equal("HALT is answered by halted", halted, True),
         equal("OPEN while halted", while_halted[0], "HALTED"),
@@ -63,7 +70,11 @@ def refusals_are_real(
 
 def _answer(session: TradingSession, order: OrderFields) -> tuple[str, int | None]:
     """Error code and retcode of an ``OPEN`` that must be refused."""
-    exchange = session.open(order, new_uuid())
+    return refusal_of(session.open(order, new_uuid()))
+
+
+def refusal_of(exchange: Exchange) -> tuple[str, int | None]:
+    """Error code and retcode of an ``OPEN`` that must have been refused."""
     try:
         filled = understand(exchange, msgspec.UNSET, OpenReply)
     except Refused as refusal:

@@ -37,6 +37,10 @@ class RunView(Protocol):
         """When it began, on the monotonic clock, in seconds."""
 
     @property
+    def challenge(self) -> str:
+        """What a verifier gave beforehand; empty where nobody did."""
+
+    @property
     def is_kept(self) -> bool:
         """Whether the position was left open, as planned."""
 
@@ -95,7 +99,8 @@ class CanaryFlight:
             session.lease(self._plan.magic, LEASE_SECONDS)
         before = take_snapshot(session, self._plan.symbol)
         self._run.log("account", f"Balance: {before.account.balance:.2f} {before.account.currency} before the order")
-        canary = prepare(self._proposal.order, self._run.id, before, self._link.zone)
+        challenge = self._run.challenge.encode() or None
+        canary = prepare(self._proposal.order, self._run.id, before, self._link.zone, challenge)
         canary.deals_before = frozenset(deal.ticket for deal in session.deals(**canary.window))
         self.quotes = [before.tick, session.tick(self._plan.symbol)]
         self.canary = canary

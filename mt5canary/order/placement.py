@@ -76,7 +76,7 @@ def place(
     except LinkFinding as finding:
         _resolve(canary, session, steps, str(finding), history_deadline)
     else:
-        canary.filled_monotonic = time.monotonic()
+        canary.filled_monotonic = (canary.exchange.received or 0) / 1e9
         reply = canary.reply
         steps.take("FILLED", ticket=reply.ticket, position=canary.position_ticket, volume=reply.volume)
 

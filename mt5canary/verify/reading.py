@@ -1,0 +1,195 @@
+"""One pass over a chain: every link checked, every record read once, the many ``PING`` kept small.
+
+What holds for the whole file is judged on the way: that each record follows the one before, that its head says what
+its body says, that every exchange's frames are of the exchange that they stand in. The first record that does not hold
+ends the readable part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from mt5canary.evidence.chain import FIRST
+from mt5canary.link.exchange import Exchange
+
+_HEAD = re.compile(rb'\{"prev":"([0-9a-f]{64})","seq":(\d+),"at":(\d+),"monotonic":(\d+),"kind":"([a-z_]+)"')
+_PING = b',"action":"PING",'
+
+
+class Ping(Struct, frozen=True):
+    """A ``PING`` exchange, its frames left out once they were judged."""
+
+    seq: int
+    sent: int
+    received: int | None
+    gave_up: int | None
+    failure: str | None
+
+
+class StoredPing(Struct, frozen=True):
+    """A ``PING`` exchange's record."""
+
+    seq: int
+    kind: str
+    action: str
+    uuid: str
+    request: bytes
+    sent: int
+    received: int | None = None
+    reply: bytes | None = None
+    failure: str | None = None
+    gave_up: int | None = None
+
+
+class Asked(Struct, frozen=True):
+    """What is judged of every request."""
+
+    action: str
+    uuid: str
+    nonce: str | None = None
+
+
+class Answered(Struct, frozen=True):
+    """What is judged of every reply that is one."""
+
+    uuid: str | None = None
+    nonce: str | None = None
+
+
+_read_ping = msgspec.json.Decoder(StoredPing).decode
+_read_record = msgspec.json.Decoder().decode
+_read_asked = msgspec.json.Decoder(Asked).decode
+_read_answered = msgspec.json.Decoder(Answered).decode
+
+FULL_PINGS = 400
+"""So many ``PING`` exchanges keep their frames: those of the link stage, which its criteria are derived from."""
+
+
+class Broken(Exception):
+    """A record does not hold; the text says which and why. ``torn`` where the file merely ends inside it."""
+
+    def __init__(self, text: str, *, torn: bool = False) -> None:
+        super().__init__(text)
+        self.torn = torn
+
+
+class Evidence:
+    """The readable part of a chain.
+
+    ``records`` are all but the ``PING`` exchanges, ``pings`` are those, both in order. ``trouble`` says what ended the
+    readable part early, ``oddities`` what records say against themselves.
+    """
+
+    def __init__(self) -> None:
+        self.records: list[dict[str, Any]] = []
+        self.pings: list[Ping] = []
+        self.exchanges: dict[int, Exchange] = {}
+        self.count = 0
+        self.head = FIRST
+        self.trouble: Broken | None = None
+        self.oddities: list[str] = []
+        self.uuids: set[str] = set()
+        self.answered = 0
+        self.echoed = 0
+        self._by_action: dict[str, tuple[list[int], list[Exchange]]] = {}
+
+    def of_kind(self, kind: str) -> Iterator[dict[str, Any]]:
+        """The records of one kind."""
+        return (record for record in self.records if record["kind"] == kind)
+
+    def asked(self, action: str, first: int, last: int) -> list[Exchange]:
+        """The exchanges of one action whose records lie between two numbers, both included."""
+        numbers, exchanges = self._by_action.get(action, ([], []))
+        return exchanges[bisect_left(numbers, first) : bisect_right(numbers, last)]
+
+    def number_of(self, exchange: Exchange) -> int:
+        """The number of an exchange's record."""
+        numbers, exchanges = self._by_action[exchange.action]
+        return numbers[next(place for place, each in enumerate(exchanges) if each is exchange)]
+
+    def _keep(self, seq: int, exchange: Exchange) -> None:
+        numbers, exchanges = self._by_action.setdefault(exchange.action, ([], []))
+        numbers.append(seq)
+        exchanges.append(exchange)
+
+
+def read(path: Path) -> Evidence:
+    """Read a chain as far as it holds."""
+    evidence = Evidence()
+    with path.open("rb") as file:
+        try:
+            for number, line in enumerate(file):
+                _take(evidence, number, line)
+                evidence.head = hashlib.sha256(line).hexdigest()
+                evidence.count = number + 1
+        except Broken as broken:
+            evidence.trouble = broken
+    return evidence
+
+
+def _take(evidence: Evidence, number: int, line: bytes) -> None:
+    if line[-1:] != b"\n":
+        raise Broken(f"record {number} is cut off: its line has no end", torn=True)
+    head = _HEAD.match(line)
+    if head is None:
+        raise Broken(f"record {number} does not begin as a record does")
+    if head[1] != evidence.head.encode():
+        raise Broken(f"record {number} does not follow the record before it: one was changed, removed, added or moved")
+    if int(head[2]) != number:
+        raise Broken(f"record {number} carries the number {int(head[2])}")
+    kind = head[5]
+    try:
+        if kind == b"exchange" and line.startswith(_PING, head.end()):
+            _take_ping(evidence, number, line)
+        else:
+            _take_record(evidence, number, line, head)
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+        raise Broken(f"record {number} cannot be read: {error}") from None
+
+
+def _take_ping(evidence: Evidence, number: int, line: bytes) -> None:
+    if len(evidence.pings) < FULL_PINGS:
+        exchange = msgspec.json.decode(line, type=Exchange)
+        evidence._keep(number, exchange)  # noqa: SLF001
+    ping = _read_ping(line)
+    if ping.seq != number or ping.kind != "exchange" or ping.action != "PING":
+        raise Broken(f"record {number} says one thing at its beginning and another after it")
+    evidence.pings.append(Ping(number, ping.sent, ping.received, ping.gave_up, ping.failure))
+    _judge_frames(evidence, number, "PING", ping.uuid, ping.request, ping.reply)
+
+
+def _take_record(evidence: Evidence, number: int, line: bytes, head: re.Match[bytes]) -> None:
+    record = _read_record(line)
+    if (record["seq"], str(record["kind"]).encode()) != (number, head[5]) or record["monotonic"] != int(head[4]):
+        raise Broken(f"record {number} says one thing at its beginning and another after it")
+    evidence.records.append(record)
+    if record["kind"] == "exchange":
+        exchange = msgspec.convert(record, Exchange)
+        evidence._keep(number, exchange)  # noqa: SLF001
+        _judge_frames(evidence, number, exchange.action, exchange.uuid, exchange.request, exchange.reply)
+
+
+def _judge_frames(
+    evidence: Evidence, number: int, action: str, uuid: str, request: bytes, reply: bytes | None
+) -> None:
+    """Hold an exchange's frames against its record and against each other."""
+    asked = _read_asked(request)
+    if (asked.action, asked.uuid) != (action, uuid):
+        evidence.oddities.append(f"record {number}: its request is {asked.action} {asked.uuid}, not {action} {uuid}")
+    evidence.uuids.add(uuid)
+    if reply is None:
+        return
+    evidence.answered += 1
+    try:
+        answered = _read_answered(reply)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return  # what a gateway sends need not be a frame; the criteria judge it
+    evidence.echoed += answered.uuid == uuid
