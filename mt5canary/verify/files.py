@@ -103,7 +103,7 @@ def judge_signature(found: Verification, folder: Path, promised: str, public_key
         return None
     signed = attestation.pre_authentication(PAYLOAD_TYPE, payload)
     if envelope.payload_type != PAYLOAD_TYPE or not key.verifies(signature, signed):
-        found.add("signature", State.CONTRADICTED, f"the signature is not that of {key.fingerprint} over this statement")
+        found.add("signature", State.CONTRADICTED, f"the signature over it is not that of {key.fingerprint}")
         return None
     if not key.verifies_ssh(envelope.ssh_signature, payload):
         found.add("signature", State.CONTRADICTED, f"the SSH signature is not that of {key.fingerprint}")

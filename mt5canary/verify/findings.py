@@ -19,7 +19,7 @@ class State(StrEnum):
 
 
 class Item(Struct, frozen=True, kw_only=True):
-    """One thing found: of what (``chain``, ``manifest``, ``signature``, a file's or a criterion's name), and the words."""
+    """One thing found: of what (``chain``, ``manifest``, ``signature``, a file, a criterion), and the words."""
 
     subject: str
     state: State
@@ -54,5 +54,5 @@ class Verification(Struct, kw_only=True):
 
     @property
     def exit_status(self) -> int:
-        """0 where everything that can be judged holds, 1 where anything is contradicted, 2 where anything is missing."""
+        """0 where all that can be judged holds, 1 where anything is contradicted, 2 where anything is missing."""
         return {State.HOLDS: 0, State.CONTRADICTED: 1, State.MISSING: 2}[self.state]

@@ -158,7 +158,7 @@ def _take(evidence: Evidence, number: int, line: bytes) -> None:
 def _take_ping(evidence: Evidence, number: int, line: bytes) -> None:
     if len(evidence.pings) < FULL_PINGS:
         exchange = msgspec.json.decode(line, type=Exchange)
-        evidence._keep(number, exchange)  # noqa: SLF001
+        evidence._keep(number, exchange)
     ping = _read_ping(line)
     if ping.seq != number or ping.kind != "exchange" or ping.action != "PING":
         raise Broken(f"record {number} says one thing at its beginning and another after it")
@@ -173,13 +173,11 @@ def _take_record(evidence: Evidence, number: int, line: bytes, head: re.Match[by
     evidence.records.append(record)
     if record["kind"] == "exchange":
         exchange = msgspec.convert(record, Exchange)
-        evidence._keep(number, exchange)  # noqa: SLF001
+        evidence._keep(number, exchange)
         _judge_frames(evidence, number, exchange.action, exchange.uuid, exchange.request, exchange.reply)
 
 
-def _judge_frames(
-    evidence: Evidence, number: int, action: str, uuid: str, request: bytes, reply: bytes | None
-) -> None:
+def _judge_frames(evidence: Evidence, number: int, action: str, uuid: str, request: bytes, reply: bytes | None) -> None:
     """Hold an exchange's frames against its record and against each other."""
     asked = _read_asked(request)
     if (asked.action, asked.uuid) != (action, uuid):

@@ -20,7 +20,7 @@ _COMPARE = {
 
 
 def why_wrong(found: Measurement) -> str | None:
-    """Why a measurement's outcome cannot be its value's, or None where it can, or where its limit is a rule in words."""
+    """Why a measurement's outcome cannot be its value's; None where it can, or where its limit is a rule in words."""
     if found.samples < 1 or found.value is None:
         if found.outcome is Outcome.UNPROVEN:
             return None

@@ -146,7 +146,9 @@ class Harness:
     def bundles(self) -> list[Path]:
         """The folder of each run, oldest first."""
         reports = self.folder / "reports"
-        found = [path for path in reports.iterdir() if not path.is_symlink()] if reports.exists() else []
+        found = (
+            [path for path in reports.iterdir() if path.is_dir() and not path.is_symlink()] if reports.exists() else []
+        )
         return sorted(found, key=lambda path: path.stat().st_ctime)
 
     @property
