@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """The ratio of two medians with its spread over the rounds, and what may not be passed."""
+    """The ratio of two medians with its spread over the rounds, and what may not be passed.
+
+    ``least`` is a limit from below, for what should be large, such as requests a second.
+    """
 
     name: str
     ours: float
@@ -17,6 +21,7 @@ class Ratio:
     unit: str
     rounds: tuple[float, ...]
     limit: float | None
+    least: float | None = None
 
     @property
     def value(self) -> float:
@@ -26,21 +31,34 @@ class Ratio:
     @property
     def holds(self) -> bool | None:
         """Whether the limit is met; None where there is none."""
-        return None if self.limit is None else self.value <= self.limit
+        held = [self.value <= self.limit] if self.limit is not None else []
+        held += [self.value >= self.least] if self.least is not None else []
+        return all(held) if held else None
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return asdict(self) | {"ratio": self.value, "holds": self.holds}
 
     def row(self) -> str:
         """One row of the table."""
-        limit = "" if self.limit is None else f"<= {self.limit:g}"
+        limits = [f"<= {self.limit:g}"] if self.limit is not None else []
+        limits += [f">= {self.least:g}"] if self.least is not None else []
         verdict = {True: "holds", False: "DOES NOT HOLD", None: ""}[self.holds]
         spread = f"{min(self.rounds):.2f} to {max(self.rounds):.2f}"
         return (
             f"| {self.name} | {self.ours:.4g} {self.unit} | {self.other:.4g} {self.unit} | {self.value:.2f} "
-            f"| {spread} | {len(self.rounds)} | {limit} | {verdict} |"
+            f"| {spread} | {len(self.rounds)} | {', '.join(limits)} | {verdict} |"
         )
 
 
 def alternate(
-    name: str, ours: Callable[[], float], other: Callable[[], float], rounds: int, unit: str, limit: float | None
+    name: str,
+    ours: Callable[[], float],
+    other: Callable[[], float],
+    rounds: int,
+    unit: str,
+    limit: float | None,
+    least: float | None = None,
 ) -> Ratio:
     """Take a median of each in every round, each going first in turn, and keep the rounds' ratios."""
     pairs = []
@@ -57,4 +75,5 @@ def alternate(
         unit,
         tuple(mine / theirs for mine, theirs in pairs),
         limit,
+        least,
     )
