@@ -11,6 +11,7 @@ from mt5canary.evidence.exchanges import Told, told
 from mt5canary.evidence.records import settings_of
 from mt5canary.evidence.story import answer
 from mt5canary.evidence.verdict import Verdict
+from mt5canary.evidence.words import ENGLISH, Words
 
 _ASKED = ("OPEN", "CLOSE", "CLOSE_ALL", "GET_POSITIONS")
 
@@ -25,30 +26,24 @@ class PositionReport:
     to_do: tuple[str, ...]
 
 
-def report_position(records: Iterable[dict[str, Any]], verdict: Verdict) -> PositionReport:
-    """What is known, in plain words, from the verdict and the raw exchanges."""
+def report_position(records: Iterable[dict[str, Any]], verdict: Verdict, words: Words = ENGLISH) -> PositionReport:
+    """What is known, in plain words, from the verdict and the raw exchanges; ``known`` quotes them as they are."""
     kept = list(records)
     asked = [told(each) for each in kept if each["kind"] == "exchange" and each["action"] in _ASKED]
     opens = [exchange for exchange in asked if exchange.action == "OPEN"]
     if verdict.flat:
-        summary = "Flat: no position of this plan's magic number is left."
-        return PositionReport(False, summary, _known(asked, verdict), ())
+        return PositionReport(False, words("position.flat"), _known(asked, verdict), ())
     if verdict.flat is None and not opens:
-        return PositionReport(False, "No order was sent in this run, so it left no position.", (), ())
+        return PositionReport(False, words("position.no_order"), (), ())
     if verdict.flat is None and all(exchange.status == "REJECTED" for exchange in opens):
-        summary = f"No order was filled in this run: the gateway refused each of the {len(opens)} that were sent."
+        summary = words("position.refused", count=len(opens))
         return PositionReport(False, summary, _known(asked, verdict), ())
     if verdict.flat is False and _is_kept(kept):
-        summary = "A position is open, as the plan wants it (order.hold is keep)."
-        return PositionReport(False, summary, _known(asked, verdict), ())
-    summary = (
-        "NOT FLAT: a position of this plan's magic number is open."
-        if verdict.flat is False
-        else "NOT KNOWN TO BE FLAT: an order left, and nothing shows that its position is closed."
-    )
+        return PositionReport(False, words("position.kept"), _known(asked, verdict), ())
+    summary = words("position.open" if verdict.flat is False else "position.unknown")
     if verdict.rehearsal:
-        summary += " In a rehearsal nothing real is at risk; against a broker, this would have to be done now."
-    return PositionReport(True, summary, _known(asked, verdict), _to_do(opens))
+        summary += words("position.in_rehearsal")
+    return PositionReport(True, summary, _known(asked, verdict), _to_do(opens, words))
 
 
 def _is_kept(records: list[dict[str, Any]]) -> bool:
@@ -79,12 +74,9 @@ def _outcome(exchange: Told) -> str:
     return f"{len(positions)} listed" + (f": {', '.join(listed[:20])}" if listed else "")
 
 
-def _to_do(opens: list[Told]) -> tuple[str, ...]:
+def _to_do(opens: list[Told], words: Words) -> tuple[str, ...]:
     request = opens[-1].request if opens else {}
-    marks = " and ".join(f"{name} {request[name]}" for name in ("magic", "comment") if request.get(name))
-    what = f"{request.get('symbol') or 'any symbol'}{f' with {marks}' if marks else ''}"
-    return (
-        f"Log in to the account from another terminal, or the broker's own, and look for a position of {what}.",
-        "If it is there, close it by hand. If it is not, look in the history for the deal that closed it.",
-        "Start no other run on this account until this is settled.",
-    )
+    marks = words("position.and").join(f"{name} {request[name]}" for name in ("magic", "comment") if request.get(name))
+    symbol = request.get("symbol") or words("position.any_symbol")
+    what = words("position.marked", symbol=symbol, marks=marks) if marks else symbol
+    return tuple(words(f"position.to_do.{number}", what=what) for number in (1, 2, 3))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from mt5canary.evidence.exchanges import Told, told
@@ -19,12 +20,21 @@ _ENVELOPE = frozenset({"prev", "seq", "at", "monotonic", "kind", "step"})
 
 @dataclass(frozen=True)
 class Step:
-    """One step: when (nanoseconds since 1970), what, the details, and the record it comes from."""
+    """One step: when (nanoseconds since 1970), what, the details, and the record it comes from.
+
+    ``kind`` is what it is for a program; ``prices`` are those it shows, by ``bid``, ``ask`` and ``price``. A step that
+    asked for a change has what was asked and what was answered apart too, with when the answer came.
+    """
 
     at: int
     what: str
     detail: str
     record: int
+    kind: str
+    prices: Mapping[str, float] = field(default_factory=dict)
+    asked: str = ""
+    answered: str = ""
+    answered_at: int | None = None
 
 
 def story(records: Iterable[dict[str, Any]], verdict: Verdict) -> list[Step]:
@@ -52,7 +62,7 @@ def _intents(records: list[dict[str, Any]]) -> Iterator[Step]:
         if record["kind"] == "intent":
             facts = record.get("facts")
             body = facts if isinstance(facts, dict) else _body(record)
-            yield Step(record["at"], f"journal: {record.get('step', 'INTENT')}", _members(body), record["seq"])
+            yield Step(record["at"], f"journal: {record.get('step', 'INTENT')}", _members(body), record["seq"], "journal")
 
 
 def _body(record: dict[str, Any]) -> dict[str, Any]:
@@ -63,15 +73,47 @@ def _events(records: list[dict[str, Any]]) -> Iterator[Step]:
     events = [record for record in records if record["kind"] == "event"]
     for record in events[:MOST_EVENTS]:
         body = _body(record)
-        yield Step(record["at"], f"event: {body.pop('name', 'unnamed')}", _members(body), record["seq"])
+        yield Step(record["at"], f"event: {body.pop('name', 'unnamed')}", _members(body), record["seq"], "event")
     if len(events) > MOST_EVENTS:
         last = events[-1]
-        yield Step(last["at"], "more events", f"{len(events) - MOST_EVENTS} more in evidence.jsonl", last["seq"])
+        left_out = f"{len(events) - MOST_EVENTS} more in evidence.jsonl"
+        yield Step(last["at"], "more events", left_out, last["seq"], "event")
 
 
 def _changed(exchange: Told) -> Step:
     asked = _members(exchange.request, ("type", "volume", "symbol", "ticket", "magic", "comment", "reason"))
-    return Step(exchange.sent_at, exchange.action, f"{asked}; {answer(exchange)}", exchange.number)
+    answered = answer(exchange)
+    return Step(
+        exchange.sent_at,
+        exchange.action,
+        f"{asked}; {answered}",
+        exchange.number,
+        exchange.action,
+        _prices(_executed(exchange.reply or {})),
+        asked,
+        answered,
+        exchange.answered_at,
+    )
+
+
+def _executed(reply: dict[str, Any]) -> dict[str, Any]:
+    """What an answer says of its execution: its own members, or those of the first position that it closed."""
+    closed = reply.get("closed")
+    first = closed[0] if isinstance(closed, list) and closed else None
+    return first if isinstance(first, dict) else reply
+
+
+_PRICES = {"bid": "bid", "ask": "ask", "price": "price", "close_price": "price", "open_price": "price"}
+
+
+def _prices(members: Mapping[str, Any]) -> dict[str, float]:
+    """The prices among some members; whatever is no price is left out."""
+    found = {}
+    for name, kind in _PRICES.items():
+        value = members.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0:
+            found[kind] = float(value)
+    return found
 
 
 def answer(exchange: Told) -> str:
@@ -94,7 +136,9 @@ def _quotes(exchanges: Iterable[Told], fill: Told) -> Iterator[Step]:
     after = [each for each in quotes if each.number > fill.number]
     for name, quote in (("quote before", before[-1:]), ("quote after", after[:1])):
         for each in quote:
-            yield Step(each.sent_at, name, _members(_tick(each) or {}, ("bid", "ask", "time_msc")), each.number)
+            tick = _tick(each) or {}
+            detail = _members(tick, ("bid", "ask", "time_msc"))
+            yield Step(each.sent_at, name, detail, each.number, "quote", _prices(tick))
 
 
 def _tick(exchange: Told) -> dict[str, Any] | None:
@@ -122,14 +166,17 @@ def _shown(exchanges: Iterable[Told], fill: Told, ours: list[object]) -> Iterato
             ticket = deal.get("ticket")
             if (deal.get("order") in ours or deal.get("position_id") in ours) and ticket not in seen:
                 seen.append(ticket)
-                yield Step(each.sent_at, f"history: deal {deal.get('entry')}", _members(deal, _DEAL), each.number)
+                name = f"history: deal {deal.get('entry')}"
+                yield Step(each.sent_at, name, _members(deal, _DEAL), each.number, "deal", _prices(deal))
         if each.action == "GET_POSITIONS" and each.status == "ok":
             rows = _rows(each, "positions")
             mine = [row for row in rows if row.get("ticket") in ours or row.get("identifier") in ours]
             if mine and not listed:
-                yield Step(each.sent_at, "position list: open", _members(mine[0], _POSITION), each.number)
+                detail = _members(mine[0], _POSITION)
+                yield Step(each.sent_at, "position list: open", detail, each.number, "position", _prices(mine[0]))
             elif listed and not mine and _is_whole(each):
-                yield Step(each.sent_at, "position list: gone", "the position is not listed any more", each.number)
+                detail = "the position is not listed any more"
+                yield Step(each.sent_at, "position list: gone", detail, each.number, "position")
             listed = bool(mine) or (listed and not _is_whole(each))
 
 

@@ -14,6 +14,8 @@ LONGEST = 600
 
 _MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 
+_SPECIAL = re.compile("[&<>\"']")
+
 
 def visible(text: object, longest: int = LONGEST) -> str:
     """A text on one line, with what cannot be seen written as an escape and an overlong rest named by its length."""
@@ -36,4 +38,5 @@ def markdown(text: object) -> str:
 
 def hypertext(text: object) -> str:
     """A text as HTML that renders as that text, also inside an attribute."""
-    return html.escape(visible(text), quote=True)
+    shown = visible(text)
+    return html.escape(shown, quote=True) if _SPECIAL.search(shown) else shown

@@ -5,20 +5,12 @@ from __future__ import annotations
 from collections import Counter
 
 from mt5canary.evidence.verdict import CriterionResult, Verdict
+from mt5canary.evidence.words import ENGLISH
 from mt5canary.measurement import Measurement, Outcome
 
-REHEARSAL = "REHEARSAL"
-
-REHEARSAL_NOTE = (
-    "This was a rehearsal: the terminal, its market and its account are simulated, and no broker said any of this."
-)
-
-EVIDENCE_LEVELS = {
-    "E0": "our own log",
-    "E1": "the gateway's reply",
-    "E2": "the gateway's history and account, asked separately",
-    "E3": "a second witness: another terminal that only reads",
-}
+REHEARSAL = ENGLISH("rehearsal")
+REHEARSAL_NOTE = ENGLISH("rehearsal.note")
+EVIDENCE_LEVELS = {level: ENGLISH(f"level.{level}") for level in ("E0", "E1", "E2", "E3")}
 
 
 def headline(verdict: Verdict) -> str:

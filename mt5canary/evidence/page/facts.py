@@ -1,0 +1,149 @@
+"""What the page needs of a run's records, gathered in one pass.
+
+A day's chain holds close to a million probes, so nothing is kept of a batch but two numbers for each probe.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from mt5canary.evidence.records import environment_of, settings_of
+
+PROBE_TIMEOUT_MS = 1_000.0
+"""A probe that was never answered counts as at least this, here as in criterion G2."""
+
+
+@dataclass
+class RoundTrips:
+    """When each round trip was due (nanoseconds, monotonic) and how long it took (ms); ``lost`` had no reply."""
+
+    due: array[int] = field(default_factory=lambda: array("q"))
+    milliseconds: array[float] = field(default_factory=lambda: array("d"))
+    lost: int = 0
+
+    def __len__(self) -> int:
+        return len(self.due)
+
+    def add_batch(self, record: dict[str, Any]) -> None:
+        """Take a ``probes`` record: each probe counts from when it was due."""
+        base = record["base"]
+        for due, received, ended in zip(record["due"], record["received"], record["ended"], strict=True):
+            self.due.append(base + due)
+            if received is None:
+                self.lost += 1
+                self.milliseconds.append(max((ended - due) / 1e6, PROBE_TIMEOUT_MS))
+            else:
+                self.milliseconds.append((received - due) / 1e6)
+
+    def add_exchange(self, record: dict[str, Any]) -> None:
+        """Take a ``PING`` that was no paced probe: it counts from when it was sent."""
+        received = record.get("received")
+        self.due.append(record["sent"])
+        self.lost += received is None
+        self.milliseconds.append(PROBE_TIMEOUT_MS if received is None else (received - record["sent"]) / 1e6)
+
+
+@dataclass
+class Facts:
+    """The records by what they are for; those of exchanges, intents, events and settings in their order."""
+
+    kept: list[dict[str, Any]] = field(default_factory=list)
+    exchanges: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    drift: list[dict[str, Any]] = field(default_factory=list)
+    readings: list[dict[str, Any]] = field(default_factory=list)
+    probes: RoundTrips = field(default_factory=RoundTrips)
+    pings: RoundTrips = field(default_factory=RoundTrips)
+    answered: dict[str, int] = field(default_factory=dict)
+    """Each action with the number of the first record that holds a reply to it."""
+    outcomes: dict[str, int] = field(default_factory=dict)
+    """Each criterion with the number of its last ``outcome`` record."""
+    levels: list[tuple[int, str]] = field(default_factory=list)
+    """What the run's ``order`` records say of the level of evidence, with their numbers."""
+    counts: Counter[str] = field(default_factory=Counter)
+    batched: int = 0
+    """How many exchanges are kept in batches."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def setting(self, name: str) -> Any:
+        """A value of the plan in effect; None where it was not recorded."""
+        entry = self.settings.get(name)
+        return entry.get("value") if isinstance(entry, dict) else None
+
+    def number(self, name: str) -> float | None:
+        """A value of the plan as a number; None where there is none."""
+        value = self.setting(name)
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def gather(records: Iterable[dict[str, Any]]) -> Facts:
+    """Read the records once."""
+    facts = Facts()
+    for record in records:
+        kind = record["kind"]
+        facts.counts[kind] += 1
+        take = _TAKES.get(kind)
+        if take is not None:
+            take(facts, record)
+    facts.settings = settings_of(facts.kept)
+    return facts
+
+
+def _exchange(facts: Facts, record: dict[str, Any]) -> None:
+    facts.exchanges.append(record)
+    if record.get("reply") is not None:
+        facts.answered.setdefault(record["action"], record["seq"])
+    if record["action"] == "PING":
+        facts.pings.add_exchange(record)
+    else:
+        facts.kept.append(record)
+
+
+def _probes(facts: Facts, record: dict[str, Any]) -> None:
+    facts.batched += len(record["due"])
+    facts.answered.setdefault("PING", record["seq"])
+    facts.probes.add_batch(record)
+
+
+def _quotes(facts: Facts, record: dict[str, Any]) -> None:
+    facts.batched += len(record["sent"])
+    facts.answered.setdefault("GET_TICK", record["seq"])
+
+
+def _event(facts: Facts, record: dict[str, Any]) -> None:
+    facts.events.append(record)
+    facts.kept.append(record)
+
+
+def _run(facts: Facts, record: dict[str, Any]) -> None:
+    facts.environment = environment_of([record])
+
+
+def _outcome(facts: Facts, record: dict[str, Any]) -> None:
+    facts.outcomes[record["criterion"]] = record["seq"]
+
+
+def _order(facts: Facts, record: dict[str, Any]) -> None:
+    facts.levels.append((record["seq"], str(record.get("level"))))
+
+
+_TAKES = {
+    "run": _run,
+    "exchange": _exchange,
+    "probes": _probes,
+    "quotes": _quotes,
+    "event": _event,
+    "outcome": _outcome,
+    "order": _order,
+    "intent": lambda facts, record: facts.kept.append(record),
+    "settings": lambda facts, record: facts.kept.append(record),
+    "finding": lambda facts, record: facts.findings.append(record),
+    "drift": lambda facts, record: facts.drift.append(record),
+    "reading": lambda facts, record: facts.readings.append(record),
+}
