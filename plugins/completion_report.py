@@ -9,11 +9,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mt5canary.evidence.words import LANGUAGES
 from plugins.keys import RUN
 
 if TYPE_CHECKING:
     from mt5canary.evidence.run import Run
     from mt5canary.evidence.signing import SigningKey
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the language of the page."""
+    parser.getgroup("canary", "the canary run").addoption(
+        "--report-language",
+        choices=LANGUAGES,
+        default=LANGUAGES[0],
+        help="the language of report.html; what the records hold stays in English",
+    )
 
 
 def direct_reports(config: pytest.Config, run: Run, key: SigningKey | None = None) -> None:
@@ -37,7 +48,10 @@ def direct_reports(config: pytest.Config, run: Run, key: SigningKey | None = Non
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Write the plan, register the reports; last, so that each comes before the plugin that it adds to."""
+    """Write the plan, register the reports; last, so that each comes before the plugin that it adds to.
+
+    The bundle is registered before the page, so that its end of the session comes after the page's.
+    """
     run = config.stash.get(RUN, None)
     if run is None:
         return
@@ -50,7 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
     environment = environment_of(records)
     plan = documents.execution_plan(settings_of(records), run.title, run.required, rehearsal=run.rehearsal)
     run.document(documents.EXECUTION_PLAN, plan)
-    for reporter in (Words(config, run), Page(config, run, environment), Bundle(config, run)):
+    for reporter in (Words(config, run), Bundle(config, run), Page(config, run, environment)):
         config.pluginmanager.register(reporter)
     if config.pluginmanager.has_plugin("allure_listener"):
         # Only here: a run without Allure does not pay for its import

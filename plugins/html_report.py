@@ -1,10 +1,13 @@
 """``report.html``: what the run adds to pytest-html's page. Registered by the completion report.
 
-The table of pytest-html is drawn by a script; title and summary are plain HTML, so the verdict stands there.
+The table of pytest-html is drawn by a script; title and summary are plain HTML, so the report itself stands there. The
+finished file is mended at the very end: see ``mt5canary.evidence.page.shell``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ from mt5canary.evidence import page, wording
 from mt5canary.evidence.records import readable
 from mt5canary.evidence.run import Run
 from mt5canary.evidence.text import hypertext
+from mt5canary.evidence.words import Words
 
 
 class Page:
@@ -22,6 +26,7 @@ class Page:
         self._config = config
         self._run = run
         self._environment = environment
+        self._words = Words(config.getoption("report_language"))
         self._report: Any = None
 
     @pytest.hookimpl(tryfirst=True)
@@ -44,7 +49,7 @@ class Page:
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_header(self, cells: list[str]) -> None:
         """Add the columns Verdict and Criterion after Result."""
-        cells[1:1] = page.headers()
+        cells[1:1] = page.headers(self._words)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_row(self, report: pytest.TestReport, cells: list[str]) -> None:
@@ -62,8 +67,22 @@ class Page:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
-        """Put the verdict into the title, and the static page above the table."""
+        """Put the verdict into the title, and the report above the table."""
         verdict = self._run.conclude()
         if self._report is not None:
             self._report.title = wording.title(verdict)
-        prefix.extend(page.summary(readable(self._run.chain.path), verdict))
+        prefix.append(page.static_part(readable(self._run.chain.path), verdict, self._words.language))
+        prefix.append(page.heading_of_the_table(self._words))
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self) -> Generator[None, None, None]:
+        """Mend the file once pytest-html has written it; this wrapper ends before the bundle's, which copies it."""
+        yield
+        written = self._config.getoption("htmlpath", None)
+        if written and (file := Path(written)).is_file():
+            try:
+                mended = page.finish(file.read_text(encoding="utf-8"), self._words)
+            except page.UnknownPage as error:
+                self._run.log("report", f"report.html stays as pytest-html wrote it: {error}", level="WARNING")
+                return
+            file.write_text(mended, encoding="utf-8")

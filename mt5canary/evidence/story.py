@@ -62,7 +62,9 @@ def _intents(records: list[dict[str, Any]]) -> Iterator[Step]:
         if record["kind"] == "intent":
             facts = record.get("facts")
             body = facts if isinstance(facts, dict) else _body(record)
-            yield Step(record["at"], f"journal: {record.get('step', 'INTENT')}", _members(body), record["seq"], "journal")
+            yield Step(
+                record["at"], f"journal: {record.get('step', 'INTENT')}", _members(body), record["seq"], "journal"
+            )
 
 
 def _body(record: dict[str, Any]) -> dict[str, Any]:

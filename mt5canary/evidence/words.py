@@ -29,6 +29,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "fact.mode": ("Mode", "方式"),
     "fact.target": ("Target", "目标"),
     "fact.time": ("Began, lasted", "开始时间与时长"),
+    "fact.position": ("Position", "持仓"),
     "fact.level": ("Evidence for the fill", "成交的证据等级"),
     "mode.live": ("canary run, one order", "金丝雀运行(一笔订单)"),
     "mode.preflight": ("preflight, reads only", "飞行前检查(只读)"),
@@ -155,12 +156,13 @@ TABLE: dict[str, tuple[str, str]] = {
     # the criteria
     "criteria.heading": ("The success criteria", "成功准则"),
     "criteria.note": (
-        "Each row shows the measurement nearest to its limit; the others unfold below it.",
-        "每行显示最接近限值的那项测量；其余可在其下展开。",
+        "Each row shows a criterion's first measurement, or the first that did not pass; all of them unfold below it.",
+        "每行显示该准则的第一项测量，或第一项未通过的测量；全部测量可在其下展开。",
     ),
+    "criteria.nearest": ("; nearest to its limit: {name}, {margin}", "；最接近限值：{name}，{margin}"),
     "criteria.caption": ("Criteria of the stage {stage}", "{stage}阶段的准则"),
     "criteria.none": ("This run has no criterion of this stage.", "本次运行没有该阶段的准则。"),
-    "criteria.all": ("{measurements} measurements, {findings} remarks", "{measurements} 项测量，{findings} 条备注"),
+    "criteria.all": ("measurements: {measurements}, remarks: {findings}", "测量 {measurements} 项，备注 {findings} 条"),
     "criteria.all_of": ("Every measurement of {criterion}", "{criterion} 的全部测量"),
     "column.criterion": ("Criterion", "准则"),
     "column.outcome": ("Outcome", "结果"),
@@ -364,6 +366,12 @@ TABLE: dict[str, tuple[str, str]] = {
         "With standard tools, in this run's folder: every file against the manifest, and what the gateway answered:",
         "用标准工具，在本次运行的文件夹中：逐个文件与清单比对，并查看网关的原始答复：",
     ),
+    "verify.signed": ("The bundle is signed by the key {key}.", "本证据包由密钥 {key} 签名。"),
+    "verify.unsigned": (
+        "The bundle is not signed: its chain shows that nothing was changed since it was made, not by whom.",
+        "本证据包未签名：其链条能表明生成之后未被改动，但不能表明由谁生成。",
+    ),
+    "verify.challenge": ("The verifier's challenge was: {text}", "验证者给出的挑战文本：{text}"),
     "verify.files": ("The rest of the evidence", "其余证据"),
     "file.COMPLETION_REPORT.md": ("the completion report", "完成报告"),
     "file.EXECUTION_PLAN.md": ("the plan as it was before the run", "运行之前的计划"),
@@ -429,7 +437,7 @@ class Words:
         self.tag = TAGS[language]
         self._column = LANGUAGES.index(language)
 
-    def __call__(self, key: str, **values: object) -> str:
+    def __call__(self, key: str, /, **values: object) -> str:
         """The words of a key; only the names in braces are filled in, so a value may hold braces itself."""
         text = TABLE[key][self._column]
         return _NAME.sub(lambda found: str(values[found[1]]), text) if values else text

@@ -150,8 +150,10 @@ BY_HAND = """jq -r '.files[] | .sha256 + "  " + .path' manifest.json | sha256sum
 jq -r 'select(.kind == "exchange") | .reply // empty | @base64d' evidence.jsonl"""
 
 
-def verify_section(verdict: Verdict, words: Words) -> Markup:
+def verify_section(verdict: Verdict, facts: Facts, words: Words) -> Markup:
     """How anyone can check this page, with our command and without it; and where everything else is."""
+    signed = words("verify.signed", key=facts.signed_by) if facts.signed_by else words("verify.unsigned")
+    challenge = words("verify.challenge", text=facts.challenge) if facts.challenge else None
     files = [(tag("a", name, href=name), f": {words(f'file.{name}')}") for name in FILES]
     return section(
         "verify",
@@ -160,6 +162,8 @@ def verify_section(verdict: Verdict, words: Words) -> Markup:
         preformatted([VERIFY.format(folder=verdict.run)]),
         tag("p", words("verify.by_hand")),
         preformatted(BY_HAND.splitlines()),
+        tag("p", signed),
+        tag("p", challenge) if challenge else None,
         tag("h3", words("verify.files")),
         bullets("ul", files),
     )

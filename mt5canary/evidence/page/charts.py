@@ -75,12 +75,13 @@ def drawing(name: str, title: str, description: str, height: int, *parts: object
 
 
 def horizontal(plot: Plot, value: float, text: str, kind: str = "grid") -> Markup:
-    """A line across the plot at a value, its label above its left end."""
+    """A line across the plot at a value; a scale's label stands above its left end, a limit's above its right."""
     y = _number(plot.scale(value))
+    place, anchor = ("2", "start") if kind == "grid" else ("100%", "end")
     return join(
         (
             tag("line", x1="0", x2="100%", y1=y, y2=y, class_=kind),
-            tag("text", text, x="2", y=_number(plot.scale(value) - 4), class_=f"label {kind}"),
+            tag("text", text, x=place, y=_number(plot.scale(value) - 4), text_anchor=anchor, class_=f"label {kind}"),
         )
     )
 

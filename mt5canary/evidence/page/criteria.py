@@ -7,7 +7,7 @@ from mt5canary.evidence import wording
 from mt5canary.evidence.page.facts import Facts
 from mt5canary.evidence.page.front import margin_text, used
 from mt5canary.evidence.page.levels import level
-from mt5canary.evidence.page.margin import tightest
+from mt5canary.evidence.page.margin import foremost, nearest
 from mt5canary.evidence.page.markup import EMPTY, Markup, tag
 from mt5canary.evidence.page.parts import bullets, folded, outcome, quoted, section, table
 from mt5canary.evidence.verdict import CriterionResult, Verdict
@@ -18,7 +18,7 @@ COLUMNS = ("criterion", "measured", "value", "limit", "samples", "margin", "leve
 
 
 def criteria(verdict: Verdict, facts: Facts, words: Words) -> Markup:
-    """One table a stage; a row shows the measurement nearest to its limit, the others unfold below it."""
+    """One table a stage; a row shows the measurement to look at first, all of them unfold below it."""
     groups = [_group(number, stage, verdict, facts, words) for number, stage in enumerate(STAGES, 1)]
     legend = [(name, words(f"level.{name}")) for name in wording.EVIDENCE_LEVELS]
     levels = tag("p", [tag("span", tag("strong", name), " ", text, " ") for name, text in legend], class_="levels")
@@ -39,12 +39,11 @@ def _group(number: int, stage: str, verdict: Verdict, facts: Facts, words: Words
 
 
 def _criterion(result: CriterionResult, facts: Facts, heads: list[str], words: Words) -> Markup:
-    nearest = tightest(result.measurements)
     reached = level(result.id, facts) if result.outcome is not Outcome.BLOCKED else None
     why = None if result.outcome is Outcome.PASS else tag("span", quoted(words, result.reason), class_="reason")
     title = words.title(result.id, result.title)
     name = (outcome(result.outcome), " ", tag("strong", result.id), " ", title, why)
-    cells = [name, *_measured(nearest, words), reached or "—"]
+    cells = [name, *_measured(foremost(result.measurements), words), reached or "—"]
     row = tag("tr", [tag("td", cell, data_label=head) for head, cell in zip(heads, cells, strict=True)])
     return tag("tbody", row, _rest(result, len(heads), words), id=result.id)
 
@@ -66,6 +65,9 @@ def _rest(result: CriterionResult, columns: int, words: Words) -> Markup:
     if not result.measurements and not result.findings:
         return EMPTY
     count = words("criteria.all", measurements=len(result.measurements), findings=len(result.findings))
+    close = nearest(result.measurements)
+    if close is not None:
+        count += words("criteria.nearest", name=close.name, margin=margin_text(close, words))
     heads = [words("column.outcome"), *(words(f"column.{column}") for column in COLUMNS[1:6])]
     rows = [(outcome(each.outcome), *_measured(each, words)) for each in result.measurements]
     inner = table(words("criteria.all_of", criterion=result.id), heads, rows, "inner") if rows else EMPTY

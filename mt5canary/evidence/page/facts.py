@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,6 +70,9 @@ class Facts:
     """How many exchanges are kept in batches."""
     settings: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+    challenge: str = ""
+    signed_by: str = ""
+    """The fingerprint of the key that signs the bundle; empty where none does."""
 
     def setting(self, name: str) -> Any:
         """A value of the plan in effect; None where it was not recorded."""
@@ -83,10 +86,12 @@ class Facts:
 
 
 def gather(records: Iterable[dict[str, Any]]) -> Facts:
-    """Read the records once."""
+    """Read the records once, up to the one that says what the run came to."""
     facts = Facts()
     for record in records:
         kind = record["kind"]
+        if kind == "verdict":
+            break
         facts.counts[kind] += 1
         take = _TAKES.get(kind)
         if take is not None:
@@ -123,6 +128,7 @@ def _event(facts: Facts, record: dict[str, Any]) -> None:
 
 def _run(facts: Facts, record: dict[str, Any]) -> None:
     facts.environment = environment_of([record])
+    facts.challenge, facts.signed_by = (str(record.get(name, "")) for name in ("challenge", "signed_by"))
 
 
 def _outcome(facts: Facts, record: dict[str, Any]) -> None:
@@ -133,7 +139,7 @@ def _order(facts: Facts, record: dict[str, Any]) -> None:
     facts.levels.append((record["seq"], str(record.get("level"))))
 
 
-_TAKES = {
+_TAKES: dict[str, Callable[[Facts, dict[str, Any]], None]] = {
     "run": _run,
     "exchange": _exchange,
     "probes": _probes,

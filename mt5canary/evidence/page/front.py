@@ -26,11 +26,11 @@ def band(verdict: Verdict, words: Words) -> Markup:
     return tag("div", text, class_="rehearsal", role="note")
 
 
-def headline(verdict: Verdict, words: Words) -> Markup:
+def headline(verdict: Verdict, position: PositionReport, words: Words) -> Markup:
     """The verdict, the criterion that decided it with its reason, and which run this is."""
     deciding = wording.deciding_criterion(verdict)
     if deciding is not None:
-        decided = (
+        decided: tuple[object, ...] = (
             tag("strong", words("verdict.decided_by", criterion=deciding.id), " "),
             words.title(deciding.id, deciding.title),
             tag("span", quoted(words, deciding.reason), class_="reason"),
@@ -44,7 +44,7 @@ def headline(verdict: Verdict, words: Words) -> Markup:
         tag("p", words("report.name", task=verdict.task), class_="kicker"),
         tag("p", sign, verdict.verdict.value, " ", tag("small", words(f"verdict.{verdict.verdict}")), class_="verdict"),
         tag("p", decided, class_="decided"),
-        pairs(_facts(verdict, words), "facts"),
+        pairs([*_facts(verdict, words), (words("fact.position"), position.summary)], "facts"),
         class_=f"headline outcome-{verdict.verdict}",
     )
 
@@ -104,9 +104,7 @@ def _mark(result: CriterionResult, words: Words) -> Markup:
     return tag("a", sign, result.id, said, href=f"#{result.id}", title=title, class_=f"mark outcome-{result.outcome}")
 
 
-def key_figures(
-    verdict: Verdict, facts: Facts, latency: Latency | None, ledger: Ledger | None, words: Words
-) -> Markup:
+def key_figures(verdict: Verdict, facts: Facts, latency: Latency | None, ledger: Ledger | None, words: Words) -> Markup:
     """The order, the latency, the drift, the ledger and the evidence, each with its limit."""
     tiles = [
         _order_tile(verdict, words),
@@ -126,7 +124,8 @@ def _tile(name: str, figure: str, *rest: object, word: Outcome | None = None) ->
 def _order_tile(verdict: Verdict, words: Words) -> Markup:
     order = verdict.order
     if order is None:
-        return _tile(words("figure.order"), words("figure.no_order"), tag("p", words(f"figure.no_order.{verdict.mode}")))
+        why = words(f"figure.no_order.{verdict.mode}")
+        return _tile(words("figure.order"), words("figure.no_order"), tag("p", why))
     text = f"{order.side} {order.volume:g} {order.symbol}"
     rest = words("figure.order.rest", price=order.price, ticket=order.ticket, level=verdict.evidence_level)
     return _tile(words("figure.order"), text, tag("p", rest))

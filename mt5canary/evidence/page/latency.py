@@ -122,9 +122,7 @@ def _intervals(trips: RoundTrips, start: int, length: int) -> list[Interval]:
     intervals = []
     for number in sorted(found):
         values = sorted(found[number])
-        intervals.append(
-            Interval(float(number * length), len(values), _at(values, 0.5), _at(values, 0.99), values[-1])
-        )
+        intervals.append(Interval(float(number * length), len(values), _at(values, 0.5), _at(values, 0.99), values[-1]))
     return intervals
 
 

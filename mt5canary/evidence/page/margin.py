@@ -42,12 +42,16 @@ def margin(measurement: Measurement) -> Margin | None:
 _URGENCY = {Outcome.FAIL: 0, Outcome.UNPROVEN: 1, Outcome.BLOCKED: 2, Outcome.PASS: 3}
 
 
-def tightest(measurements: Sequence[Measurement]) -> Measurement | None:
-    """The measurement to look at first: one that failed, else one unproven, else the one nearest to its limit."""
-    return min(measurements, key=_distance, default=None)
+def foremost(measurements: Sequence[Measurement]) -> Measurement | None:
+    """The measurement to look at first: one that failed, else one unproven, else the first."""
+    return min(measurements, key=lambda each: _URGENCY[each.outcome], default=None)
 
 
-def _distance(measurement: Measurement) -> tuple[int, float]:
-    found = margin(measurement)
-    used = found.used if found is not None and found.used is not None else -1.0
-    return _URGENCY[measurement.outcome], -used
+def nearest(measurements: Sequence[Measurement]) -> Measurement | None:
+    """The measurement that uses up most of its limit; None where none has a scale.
+
+    A count that must reach a number is left out: one of one is all there is, and not close to anything.
+    """
+    scaled = [(found.used, each) for each in measurements if (found := margin(each)) and found.used is not None]
+    scaled = [(used, each) for used, each in scaled if not (isinstance(each.value, int) and each.limit.startswith(">"))]
+    return max(scaled, key=lambda pair: pair[0])[1] if scaled else None

@@ -10,6 +10,11 @@ from mt5canary.evidence.words import ENGLISH, Words
 from mt5canary.measurement import describe
 
 
+def heading_of_the_table(words: Words) -> str:
+    """What stands above the table."""
+    return tag("h2", words("tests.heading"), id="tests-heading")
+
+
 def headers(words: Words = ENGLISH) -> tuple[str, str]:
     """The two columns that the table of tests gets."""
     return (

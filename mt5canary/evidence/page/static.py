@@ -27,7 +27,8 @@ from mt5canary.evidence.verdict import Verdict
 from mt5canary.evidence.words import LANGUAGES, Words
 
 HERE = Path(__file__).parent
-_STATIC = re.compile(r'<!-- static part: ([a-z]+) -->\n.*?\n<!-- end of the static part -->', re.DOTALL)
+_STATIC = re.compile(r"<!-- static part: ([a-z]+) -->\n.*?\n<!-- end of the static part -->", re.DOTALL)
+_COMMENT = re.compile(r"/\*.*?\*/\n?", re.DOTALL)
 
 LINKS = ("missing", "criteria", "story", "ledger", "latency", "drift", "events", "exchanges", "plan", "verify")
 """The sections that the page's own contents lead to."""
@@ -56,7 +57,7 @@ def find_static_part(page: str) -> tuple[str, str] | None:
 def _sections(facts: Facts, verdict: Verdict, words: Words) -> Markup:
     latency, ledger, steps = work_out(facts), read_ledger(facts), story(facts.kept, verdict)
     position = report_position(facts.kept, verdict, words)
-    first = [headline(verdict, words)]
+    first = [headline(verdict, position, words)]
     if position.needs_a_person:
         first.append(whereabouts(position, words))
     return join(
@@ -65,8 +66,8 @@ def _sections(facts: Facts, verdict: Verdict, words: Words) -> Markup:
             at_a_glance(verdict, words),
             key_figures(verdict, facts, latency, ledger, words),
             not_proven(verdict, facts, words),
-            None if position.needs_a_person else whereabouts(position, words),
             criteria(verdict, facts, words),
+            None if position.needs_a_person else whereabouts(position, words),
             order_story(steps, words),
             account(ledger, words),
             latency_section(latency, words),
@@ -75,7 +76,7 @@ def _sections(facts: Facts, verdict: Verdict, words: Words) -> Markup:
             exchanges_section(facts, steps, words),
             plan_section(facts, words),
             environment_section(facts, words),
-            verify_section(verdict, words),
+            verify_section(verdict, facts, words),
         )
     )
 
@@ -87,4 +88,5 @@ def _contents(words: Words) -> Markup:
 
 @cache
 def _style() -> str:
-    return f"<style>\n{(HERE / 'page.css').read_text(encoding='utf-8')}</style>\n"
+    style = _COMMENT.sub("", (HERE / "page.css").read_text(encoding="utf-8"))
+    return f"<style>\n{style}</style>\n"

@@ -56,7 +56,7 @@ def _claim(latency: Latency, words: Words) -> str:
 
 def _over_time(latency: Latency, words: Words) -> Markup:
     intervals = latency.intervals
-    lowest = min(min(each.median for each in intervals), latency.percentiles["p50"])
+    lowest = min(each.median for each in intervals)
     highest = max(latency.percentiles["largest"], latency.limit or 0.0)
     scale = charts.decades(max(lowest, 1e-3), max(highest, 1e-3))
     plot = charts.log_plot(OVER_TIME, scale[0], scale[-1])
@@ -183,7 +183,9 @@ def drift_section(facts: Facts, words: Words) -> Markup:
 def _feature(
     number: int, name: str, checks: Sequence[dict[str, Any]], warn: float | None, most: float | None, words: Words
 ) -> Markup:
-    found = [(check["after_seconds"], each) for check in checks for each in check["features"] if each["feature"] == name]
+    found = [
+        (check["after_seconds"], each) for check in checks for each in check["features"] if each["feature"] == name
+    ]
     top = max([each["psi"] for _, each in found] + [each["chance"] for _, each in found] + [(most or 0.25) * 1.2])
     plot = charts.linear_plot(DRIFT, 0.0, top)
     span = max(after for after, _ in found) * 1.05 or 1.0
@@ -192,11 +194,15 @@ def _feature(
         if limit is not None:
             parts.append(charts.horizontal(plot, limit, f"{limit:g}", kind))
     for after, each in found:
-        parts.append(charts.bar(plot, after / span - 0.012, after / span + 0.012, each["chance"], each["chance"], "chance"))
+        parts.append(
+            charts.bar(plot, after / span - 0.012, after / span + 0.012, each["chance"], each["chance"], "chance")
+        )
         parts.append(charts.dot(plot, after / span, each["psi"], "psi"))
     parts.append(charts.ticks(plot, [(0, "0:00"), (min(1.0, found[-1][0] / span), _offset(found[-1][0]))]))
     worst = max(each["psi"] for _, each in found)
-    text = words("drift.text", feature=name, checks=len(found), worst=f"{worst:.4f}", limit="?" if most is None else most)
+    text = words(
+        "drift.text", feature=name, checks=len(found), worst=f"{worst:.4f}", limit="?" if most is None else most
+    )
     drawn = charts.drawing(f"drift-{number}", words("drift.chart", feature=name), text, DRIFT, parts)
     return tag("figure", tag("h3", name), drawn, tag("figcaption", tag("p", text)))
 
@@ -224,7 +230,9 @@ def events_section(facts: Facts, words: Words) -> Markup:
     if not facts.events:
         return section("events", words("events.heading"), tag("p", words("events.none")))
     heads = [words(f"events.{name}") for name in ("time", "event", "details")]
-    rows = [(clock(each["at"]), str(each.get("name")), quoted(words, _body(each))) for each in facts.events[:MOST_EVENTS]]
+    rows = [
+        (clock(each["at"]), str(each.get("name")), quoted(words, _body(each))) for each in facts.events[:MOST_EVENTS]
+    ]
     left_out = len(facts.events) - len(rows)
     more = tag("p", words("events.more", count=left_out)) if left_out else None
     return section("events", words("events.heading"), table(words("events.heading"), heads, rows), more)
@@ -233,4 +241,3 @@ def events_section(facts: Facts, words: Words) -> Markup:
 def _body(record: dict[str, Any]) -> str:
     members = {name: value for name, value in record.items() if name not in ENVELOPE}
     return ", ".join(f"{name} {value}" for name, value in members.items())
-
