@@ -34,6 +34,7 @@ def finish(page: str, words: Words) -> str:
     mended = _replace(mended, '<meta charset="utf-8"/>', '<meta charset="utf-8"/>' + "".join(head))
     mended = _replace(mended, "<body>", "<body><main>")
     mended = _replace(mended, ' onclick="location.reload()"', "")
+    mended = _replace(mended, '<div class="logwrapper">', '<div class="logwrapper" tabindex="0">')
     mended = _label_filters(mended, words)
     return _replace_last(mended, "</body>", f"<script>{own}</script></main></body>")
 
