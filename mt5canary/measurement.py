@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 Value = str | int | float | bool | None
 
@@ -27,8 +28,12 @@ class Outcome(StrEnum):
     BLOCKED = "BLOCKED"
 
 
-class Measurement(Struct, frozen=True, kw_only=True):
-    """One value held against one limit; ``limit`` is its text for people."""
+class Measurement(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One value held against one limit; ``limit`` is its text for people.
+
+    ``level`` is what the value rests on, where that is said: E1 the gateway's reply, E2 its history and account asked
+    separately, E3 a second witness.
+    """
 
     name: str
     value: Value
@@ -36,6 +41,12 @@ class Measurement(Struct, frozen=True, kw_only=True):
     limit: str
     samples: int
     outcome: Outcome
+    level: str | None = None
+
+
+def at_level(level: str, measurements: Iterable[Measurement]) -> list[Measurement]:
+    """The same measurements, with the level of evidence that they rest on."""
+    return [replace(measurement, level=level) for measurement in measurements]
 
 
 def worst(outcomes: list[Outcome]) -> Outcome:
@@ -130,10 +141,12 @@ def by_rule(name: str, value: object, outcome: Outcome, limit: str, unit: str = 
 
 def describe(measurement: Measurement) -> str:
     """One line for people; a figure without samples reads ``unproven (n=0)``, never as a number."""
+    level = f", {measurement.level}" if measurement.level else ""
     if measurement.samples < 1 or measurement.value is None:
-        return f"{measurement.name}: unproven (n={measurement.samples}), limit {measurement.limit}"
+        return f"{measurement.name}: unproven (n={measurement.samples}{level}), limit {measurement.limit}"
     value = f"{measurement.value:.6g}" if isinstance(measurement.value, float) else str(measurement.value)
     unit = f" {measurement.unit}" if measurement.unit else ""
     return (
-        f"{measurement.name}: {value}{unit} (limit {measurement.limit}, n={measurement.samples}) {measurement.outcome}"
+        f"{measurement.name}: {value}{unit} (limit {measurement.limit}, n={measurement.samples}{level}) "
+        f"{measurement.outcome}"
     )

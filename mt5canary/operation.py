@@ -34,7 +34,8 @@ from mt5canary.order.flight import CanaryFlight
 from mt5canary.order.journal import Journal
 from mt5canary.order.reconciler import StateReconciler
 from mt5canary.order.retcodes import leaves_open
-from mt5canary.plan import Resolved
+from mt5canary.order.witness import Witness, WitnessSession
+from mt5canary.plan import Curve, Endpoint, Resolved
 from mt5canary.rehearsal import SimulatedGateway, state_folder
 from mt5canary.wire import frames
 from mt5canary.wire.replies import Reply
@@ -152,6 +153,10 @@ class Operation:
         """Write one line to the plan's logs."""
         self.run.log(source, text, level=level, books=books)
 
+    def finding(self, criterion: str, text: str) -> None:
+        """Record a remark that a reader must see and that does not decide."""
+        self.run.finding(criterion, text)
+
     def fill(self, level: str, **facts: Any) -> None:
         """Say what is known of the order, and on what level of evidence."""
         self.run.fill(level, **facts)
@@ -189,6 +194,23 @@ class Operation:
         session = ReadSession(self.route, self.record, self.run.chain.settle, self.dialect)
         self._sessions.append(session)
         return session
+
+    @cached_property
+    def witness(self) -> Witness | None:
+        """The plan's second witness, where the target names one; it is connected to when it is first asked."""
+        declared = self.resolved.target.witness
+        if declared is None:
+            return None
+
+        def session() -> WitnessSession:
+            route = route_to(self.resolved, declared, resolve(declared.host, declared.port).addresses[0])
+            made = WitnessSession(route, self.record, self.run.chain.settle, Dialect(declared.protocol))
+            self._sessions.append(made)
+            return made
+
+        account = declared.account or self.resolved.target.account
+        deadline = self.resolved.limits.history_deadline
+        return Witness(session, declared.terminal, account, deadline, self.run.finding)
 
     def trading_session(self, clock_offset: timedelta) -> TradingSession:
         """The session that can open, with its way out armed first.
@@ -343,10 +365,14 @@ def route_of(resolved: Resolved, address: str | None = None) -> Route:
 
     Raises UsageProblem where its keys cannot be read.
     """
-    target = resolved.target
-    there = address or str(target.host)
+    return route_to(resolved, resolved.target, address)
+
+
+def route_to(resolved: Resolved, endpoint: Endpoint, address: str | None = None) -> Route:
+    """The way to the target or to its witness; raises UsageProblem where its keys cannot be read."""
+    there = address or str(endpoint.host)
     host = f"[{there}]" if ":" in there else there
-    return Route(url=f"tcp://{host}:{target.port}", source=target.source, curve=_curve(resolved))
+    return Route(url=f"tcp://{host}:{endpoint.port}", source=endpoint.source, curve=_curve(resolved, endpoint.curve))
 
 
 def secret_of(resolved: Resolved) -> bytes:
@@ -362,8 +388,7 @@ def secret_of(resolved: Resolved) -> bytes:
         raise UsageProblem(f"target {resolved.name}: {error}") from None
 
 
-def _curve(resolved: Resolved) -> CurveKeys | None:
-    declared = resolved.target.curve
+def _curve(resolved: Resolved, declared: Curve | None) -> CurveKeys | None:
     if declared is None:
         return None
     from zmq.auth import load_certificate

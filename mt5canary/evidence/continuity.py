@@ -16,7 +16,7 @@ from mt5canary.measurement import Measurement, Outcome, by_rule, equal
 
 def one_gateway_throughout(records: Iterable[dict[str, Any]]) -> list[Measurement]:
     """The far end, the gateway's instance, and the connections that were lost."""
-    kept = list(records)
+    kept = _of_the_gateway(list(records))
     peers = list(dict.fromkeys(_peer(record) for record in kept if record["kind"] == "connection"))
     instances = list(dict.fromkeys(_instances(kept)))
     lost = [str(record["failure"]) for record in kept if record["kind"] == "exchange" and record.get("failure")]
@@ -30,6 +30,16 @@ def one_gateway_throughout(records: Iterable[dict[str, Any]]) -> list[Measuremen
         rule = "= 0; what happened between two connections nobody saw"
         measurements.append(by_rule("connections that were lost", shown, outcome, rule, samples=len(peers)))
     return measurements
+
+
+def _of_the_gateway(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The records without those of connections to a second witness, which is another gateway on purpose."""
+    others = {
+        record["connection"]
+        for record in records
+        if record["kind"] == "connection" and record.get("role", "gateway") != "gateway"
+    }
+    return [record for record in records if record.get("connection") not in others]
 
 
 def _only_one(name: str, found: list[str]) -> Measurement:

@@ -39,11 +39,12 @@ IDLE_NANOSECONDS = 500_000_000
 
 
 class Connected(Struct, frozen=True, kw_only=True):
-    """The record of a new connection."""
+    """The record of a new connection; ``role`` says what is at its far end, the gateway or a second witness."""
 
     connection: int
     url: str
     ends: Ends
+    role: str = "gateway"
 
 
 class Reconnected(Struct, frozen=True, kw_only=True):
@@ -88,6 +89,7 @@ class ReadSession:
     """
 
     actions: ClassVar[frozenset[str]] = frozenset(REQUESTS) - SIGNED_ACTIONS
+    role: ClassVar[str] = "gateway"
 
     def __init__(
         self,
@@ -134,7 +136,7 @@ class ReadSession:
         except LinkFinding:
             self._drop()
             raise
-        connected = Connected(connection=next(_numbers), url=self.route.url, ends=ends)
+        connected = Connected(connection=next(_numbers), url=self.route.url, ends=ends, role=self.role)
         self.connections.append(connected)
         self._record("connection", connected)
         if self._lost:

@@ -16,10 +16,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 import msgspec
 
@@ -27,7 +29,10 @@ from mt5canary.link.clock import ServerZone
 from mt5canary.link.exchange import Exchange
 from mt5canary.link.session import OrderFields, ReadSession, new_uuid
 from mt5canary.order.journal import Intent
-from mt5canary.wire.replies import AccountReply, Deal, OpenReply, Position, Tick
+from mt5canary.wire.replies import AccountReply, OpenReply, Position, Tick
+
+NONCE = re.compile(r"[A-Z2-7]{16}")
+"""What every canary's comment begins with, this one's or another's."""
 
 COMMENT_LENGTH = 16
 """What some servers keep of a comment; the nonce fills exactly this."""
@@ -39,6 +44,9 @@ WINDOW_AFTER_SECONDS = 86_400
 POLL_SECONDS = 0.05
 GHOST_SECONDS = 11.0
 """Longer than a request can still reach the terminal after we gave up: the kernel's 5 s and the signature's 5 s."""
+
+
+T = TypeVar("T")
 
 
 def new_nonce(challenge: bytes | None = None, run: str = "", uuid: str = "") -> str:
@@ -150,13 +158,17 @@ def prepare(order: OrderFields, run: str, before: Snapshot, zone: ServerZone, ch
     return Canary(fields, intent, before, zone)
 
 
-def poll_deals(
-    session: ReadSession, wanted: Callable[[list[Deal]], bool], deadline: timedelta, **selection: int
-) -> list[Deal]:
-    """Ask the history until it holds what is wanted or may no longer lag; the last answer is returned."""
+def poll(
+    ask: Callable[[], T],
+    is_enough: Callable[[T], bool],
+    deadline: timedelta,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> T:
+    """Ask until the answer is enough or the deadline has passed; the last answer is returned."""
     end = time.monotonic() + deadline.total_seconds()
     while True:
-        found = session.deals(**dict(selection))
-        if wanted(found) or time.monotonic() >= end:
+        found = ask()
+        if is_enough(found) or time.monotonic() >= end:
             return found
+        meanwhile()
         time.sleep(POLL_SECONDS)

@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from datetime import timedelta
 from functools import cached_property
 from typing import Any, Protocol
 
-from mt5canary.errors import Unproven
+from mt5canary.errors import Finding, Unproven
 from mt5canary.link.inspection import LinkInspection
 from mt5canary.link.session import ReadSession, TradingSession
-from mt5canary.measurement import Measurement, Outcome, equal, worst
+from mt5canary.measurement import Measurement, Outcome, at_level, equal, worst
 from mt5canary.order import drill, proof
-from mt5canary.order.canary import POLL_SECONDS, Canary, Snapshot, poll_deals, prepare, take_snapshot
+from mt5canary.order.canary import Canary, Snapshot, new_nonce, poll, prepare, take_snapshot
 from mt5canary.order.journal import Journal
 from mt5canary.order.placement import place
+from mt5canary.order.proof import FillTimes
 from mt5canary.order.proposal import OrderProposal
 from mt5canary.order.reconciler import StateReconciler
 from mt5canary.order.reconciliation import ACTIVE_STATES
 from mt5canary.order.resolution import Duplicated
+from mt5canary.order.witness import Witness
 from mt5canary.plan import Limits, Order
-from mt5canary.wire.replies import Deal, Tick
+from mt5canary.wire.replies import AccountReply, Deal, Tick
+from mt5canary.wire.replies import Order as Entry
 
 LEASE_SECONDS = 60
 """How long the gateway waits for a sign of the guardian before it closes the position by itself."""
+
+
+LEASE_RENEWAL_SECONDS = 10.0
+
+ACCOUNT_DEADLINE = timedelta(seconds=2)
+"""How long the account may take to show the margin of a position that is listed."""
 
 
 class RunView(Protocol):
@@ -50,6 +61,9 @@ class RunView(Protocol):
     def log(self, source: str, text: str, *, level: str = "INFO", books: tuple[str, ...] = ("verify",)) -> None:
         """Write one line to the plan's logs."""
 
+    def finding(self, criterion: str, text: str) -> None:
+        """Record a remark that a reader must see and that does not decide."""
+
     def fill(self, level: str, **facts: Any) -> None:
         """Say what is known of the order, and on what level of evidence."""
 
@@ -70,6 +84,8 @@ class CanaryFlight:
         journal: Journal,
         reconciler: StateReconciler,
         run: RunView,
+        *,
+        witness: Witness | None = None,
     ) -> None:
         self._session = session
         self._link = link
@@ -79,6 +95,11 @@ class CanaryFlight:
         self._journal = journal
         self._reconciler = reconciler
         self._run = run
+        self._witness = witness
+        self._trading: TradingSession | None = None
+        self._lease_renewed = 0.0
+        self._fill: dict[str, Any] | None = None
+        self._drill_nonces = (new_nonce(), new_nonce())
         self.canary: Canary | None = None
         self.quotes: list[Tick] = []
 
@@ -90,13 +111,13 @@ class CanaryFlight:
     def refusals_are_real(self, session: TradingSession) -> list[Measurement]:
         """X6: the gateway refuses while halted, the terminal below the minimum, and the books hold neither."""
         return drill.refusals_are_real(
-            session, self._proposal.order, self._proposal.spec, self._link.zone, self._run.log
+            session, self._proposal.order, self._proposal.spec, self._link.zone, self._run.log, self._drill_nonces
         )
 
     def fly(self, session: TradingSession) -> list[Measurement]:
         """X7: put the intent on the disk, send the order once, and see it filled in time."""
-        if "LEASE" in self._link.hello.capabilities:
-            session.lease(self._plan.magic, LEASE_SECONDS)
+        self._trading = session
+        self._keep_alive()
         before = take_snapshot(session, self._plan.symbol)
         self._run.log("account", f"Balance: {before.account.balance:.2f} {before.account.currency} before the order")
         challenge = self._run.challenge.encode() or None
@@ -111,7 +132,19 @@ class CanaryFlight:
             raise
         self._look_at_the_reply(canary)
         self.quotes.append(session.tick(self._plan.symbol))
-        return proof.was_filled(canary, self._run.started_monotonic, self._plan.deadline.total_seconds())
+        deadline = self._plan.deadline.total_seconds()
+        return at_level("E1", proof.was_filled(canary, self._run.started_monotonic, deadline))
+
+    def _keep_alive(self) -> None:
+        """Renew the lease where the gateway offers one; one that it then refuses is no reason not to trade."""
+        due = time.monotonic() - self._lease_renewed >= LEASE_RENEWAL_SECONDS
+        if self._trading is None or not due or "LEASE" not in self._link.hello.capabilities:
+            return
+        self._lease_renewed = time.monotonic()
+        try:
+            self._trading.lease(self._plan.magic, LEASE_SECONDS)
+        except Finding as finding:
+            self._run.finding("X7", f"the gateway offers a lease and did not renew it: {finding}")
 
     def _look_at_the_reply(self, canary: Canary) -> None:
         reply, exchange = canary.reply, canary.exchange
@@ -135,28 +168,32 @@ class CanaryFlight:
             )
 
     def _publish(self, level: str, canary: Canary, deal: int, position: int, price: float) -> None:
-        self._run.fill(
-            level,
-            uuid=canary.intent.uuid,
-            ticket=canary.reply.ticket if canary.reply is not None else 0,
-            deal=deal,
-            position=position,
-            symbol=canary.order.symbol,
-            side=canary.order.type,
-            volume=canary.order.volume,
-            price=price,
-        )
+        self._fill = {
+            "uuid": canary.intent.uuid,
+            "ticket": canary.order_ticket or 0,
+            "deal": deal,
+            "position": position,
+            "symbol": canary.order.symbol,
+            "side": canary.order.type,
+            "volume": canary.order.volume,
+            "price": price,
+        }
+        self._run.fill(level, **self._fill)
 
     @cached_property
-    def _history(self) -> list[Deal]:
-        """The history since the order, once it holds the opening deal or may no longer lag."""
+    def _books(self) -> tuple[list[Deal], list[Entry]]:
+        """Deals and orders since the order, once they hold it or may no longer lag."""
         canary = self._flown()
-        return poll_deals(
-            self._session,
-            lambda found: bool(proof.opening_deals(canary, found)),
+        return poll(
+            lambda: (self._session.deals(**canary.window), self._session.orders(**canary.window)),
+            lambda books: bool(proof.opening_deals(canary, books[0]) and proof.orders_behind(canary, books[1])),
             self._limits.history_deadline,
-            **canary.window,
+            self._keep_alive,
         )
+
+    @property
+    def _history(self) -> list[Deal]:
+        return self._books[0]
 
     @property
     def opening_deal(self) -> Deal | None:
@@ -165,39 +202,75 @@ class CanaryFlight:
         return opened[0] if len(opened) == 1 else None
 
     def history_holds_the_deal(self) -> list[Measurement]:
-        """X8: the broker's history holds this run's deal."""
-        canary = self._flown()
-        measurements = proof.history_holds(canary, self._history, self._session.orders(**canary.window))
-        deal = self.opening_deal
-        if deal is not None and worst([measurement.outcome for measurement in measurements]) is Outcome.PASS:
-            self._publish("E2", canary, deal.ticket, deal.position_id, deal.price)
-            self._run.log(
-                "order",
-                f"ORDER_FILLED Ticket: {deal.order} deal {deal.ticket} position {deal.position_id} {deal.type} "
-                f"{deal.volume:g} {deal.symbol} at {deal.price} magic {deal.magic} (E2, the broker's history)",
-                books=("verify", "live", "physical"),
+        """X8: the broker's history holds this run's deal, and so does the second witness's, where there is one."""
+        canary, deal = self._flown(), self.opening_deal
+        measurements = at_level("E2", proof.history_holds(canary, *self._books, self.times_of_the_fill()))
+        if deal is None or worst([measurement.outcome for measurement in measurements]) is not Outcome.PASS:
+            return measurements
+        if proof.comment_is_the_brokers(canary, deal):
+            self._run.finding(
+                "X8",
+                f"the broker keeps its own comment, {deal.comment!r}, where this order's nonce was: ticket, magic, "
+                "time and volume tell whose deal it is",
             )
-        return measurements
+        if self._witness is not None:
+            self._witness.must_vouch("X8", self._link.hello)
+        witnessed = self._witnessed(lambda witness: witness.deal("X8", deal))
+        level = "E3" if witnessed and worst([one.outcome for one in witnessed]) is Outcome.PASS else "E2"
+        self._publish(level, canary, deal.ticket, deal.position_id, deal.price)
+        self._run.log(
+            "order",
+            f"ORDER_FILLED Ticket: {deal.order} deal {deal.ticket} position {deal.position_id} {deal.type} "
+            f"{deal.volume:g} {deal.symbol} at {deal.price} magic {deal.magic} ({level}, the broker's history"
+            f"{', in two terminals' if level == 'E3' else ''})",
+            books=("verify", "live", "physical"),
+        )
+        return [*measurements, *witnessed]
+
+    def _witnessed(self, ask: Callable[[Witness], list[Measurement]]) -> list[Measurement]:
+        """What the second witness says; nothing where there is none, and then the fill's level is E2 again."""
+        if self._witness is None or self._witness.trouble is not None:
+            return []
+        said = ask(self._witness)
+        if self._witness.trouble is not None and self._fill is not None:
+            self._run.fill("E2", **self._fill)
+        return said
 
     def price_is_the_markets(self) -> list[Measurement]:
         """X9: the price lies within the quotes around it, on the tick grid."""
-        return proof.price_is_the_markets(
-            self._flown(), self._history, self.quotes, self._proposal.spec, self._plan.deviation_points
-        )
+        canary, spec, slippage = self._flown(), self._proposal.spec, self._plan.deviation_points
+        return at_level("E2", proof.price_is_the_markets(canary, self._history, self.quotes, spec, slippage))
 
     def one_position_belongs_to_it(self) -> list[Measurement]:
         """X10: one new position and one opening deal."""
-        return proof.one_position(self._flown(), self._snapshot(), self._history)
+        canary = self._flown()
+        after = poll(
+            self._snapshot,
+            lambda seen: bool(proof.new_positions(canary, seen)),
+            self._limits.history_deadline,
+            self._keep_alive,
+        )
+        witnessed: list[Measurement] = []
+        for position in proof.new_positions(canary, after)[:1]:
+            witnessed = self._witnessed(lambda witness, mine=position: witness.position("X10", mine))  # type: ignore[misc]
+        return [*at_level("E2", proof.one_position(canary, after, self._history)), *witnessed]
 
     def account_moved_as_it_must(self) -> list[Measurement]:
         """X11: margin, equity and balance moved as the contract says."""
-        canary, after = self._flown(), self._snapshot()
+        canary = self._flown()
+
+        def measured() -> tuple[Snapshot, list[Measurement]]:
+            after = self._snapshot()
+            return after, proof.account_moved(canary, after, self._history, self._proposal.check, self._proposal.spec)
+
+        after, measurements = poll(measured, lambda found: _hold(found[1]), ACCOUNT_DEADLINE, self._keep_alive)
         self._run.log(
             "account",
             f"Balance: {after.account.balance:.2f} {after.account.currency} while the position is open, "
             f"equity {after.account.equity:.2f}, margin {after.account.margin:.2f}",
         )
-        return proof.account_moved(canary, after, self._history, self._proposal.check, self._proposal.spec)
+        witnessed = self._witnessed(lambda witness: witness.account("X11", after.account))
+        return [*at_level("E2", measurements), *witnessed]
 
     def _snapshot(self) -> Snapshot:
         return take_snapshot(self._session, self._plan.symbol)
@@ -215,13 +288,9 @@ class CanaryFlight:
         canary = self._flown()
         if self._run.is_kept:
             kept = [ticket for ticket in self._reconciler.reconcile("end").kept if ticket == canary.position_ticket]
-            return [equal("positions kept by plan", len(kept), 1)]
-        deals = self._closing_deals()
-        active = [
-            order
-            for order in self._session.orders(**canary.window)
-            if order.magic == self._plan.magic and order.state in ACTIVE_STATES
-        ]
+            return at_level("E2", [equal("positions kept by plan", len(kept), 1)])
+        deals, orders = self._closing_deals(), self._session.orders(**canary.window)
+        active = [order for order in orders if order.magic == self._plan.magic and order.state in ACTIVE_STATES]
         for deal in deals:
             if deal.position_id == canary.position_ticket and deal.entry != "in":
                 self._run.log(
@@ -231,45 +300,54 @@ class CanaryFlight:
                     books=("verify", "live", "physical"),
                 )
         left = "; ".join(f"{one.kind}: {one.text}" for one in self._reconciler.reconcile("end").blocking)
+        after = self._snapshot()
         return [
-            *proof.is_closed(canary, self._snapshot(), deals, active),
+            *at_level("E2", proof.is_closed(canary, after, deals, active)),
             equal("left in journal, positions and history", left or "nothing", "nothing"),
+            drill.no_trace(drill.traces_of(self._drill_nonces, [*deals, *orders, *after.positions])),
+            *self._witnessed(lambda witness: witness.nothing_open("E1", self._plan.magic)),
+            *(
+                measurement
+                for deal in deals
+                if deal.position_id == canary.position_ticket and deal.entry != "in"
+                for measurement in self._witnessed(lambda witness, mine=deal: witness.deal("E1", mine))  # type: ignore[misc]
+            ),
         ]
 
     def _closing_deals(self) -> list[Deal]:
         canary = self._flown()
-        return poll_deals(
-            self._session,
-            lambda found: any(deal.position_id == canary.position_ticket and deal.entry != "in" for deal in found),
+        return poll(
+            lambda: self._session.deals(**canary.window),
+            lambda found: proof.volume_closed(canary, found) >= proof.volume_opened(canary, found) > 0,
             self._limits.history_deadline,
-            **canary.window,
         )
 
     def ledger_balances(self) -> list[Measurement]:
         """E2: the balance moved by exactly the deals since the order, foreign ones included."""
         canary = self._flown()
-        deadline = time.monotonic() + self._limits.history_deadline.total_seconds()
-        while True:
+
+        def measured() -> tuple[AccountReply, list[Deal], list[Measurement]]:
             account = self._session.account()
             deals = [deal for deal in self._session.deals(**canary.window) if deal.ticket not in canary.deals_before]
-            measurements = proof.ledger_balances(
-                canary.before.account.balance, account.balance, deals, account.currency
-            )
-            decided = worst([measurement.outcome for measurement in measurements])
-            if decided is Outcome.PASS or time.monotonic() >= deadline:
-                break
-            time.sleep(POLL_SECONDS)
+            before = canary.before.account.balance
+            return account, deals, proof.ledger_balances(before, account.balance, deals, account.currency)
+
+        account, deals, measurements = poll(measured, lambda found: _hold(found[2]), self._limits.history_deadline)
         self._run.log(
             "account", f"Balance: {account.balance:.2f} {account.currency} at the end, {len(deals)} deals in between"
         )
-        return measurements
+        return [*at_level("E2", measurements), *self._witnessed(lambda witness: witness.account("E2", account))]
 
-    def times_of_the_fill(self) -> tuple[float, float, float] | None:
-        """By how much the deal came after its request, how long that exchange took, and how sure that is, in ms."""
+    def times_of_the_fill(self) -> FillTimes | None:
+        """When the deal came, against its request; None where there is no deal or no reply."""
         canary, deal = self.canary, self.opening_deal
         if canary is None or canary.exchange is None or canary.exchange.round_trip_ms is None or deal is None:
             return None
         zone, offset = self._link.zone, self._link.offset
         made = deal.time_msc - zone.offset_seconds * 1000 - offset.offset_ms
         slack = offset.uncertainty_ms + abs(zone.residual_ms) + self._limits.clock.max_offset_ms
-        return made - canary.exchange.sent_wall / 1e6, canary.exchange.round_trip_ms, slack
+        return FillTimes(made - canary.exchange.sent_wall / 1e6, canary.exchange.round_trip_ms, slack)
+
+
+def _hold(measurements: list[Measurement]) -> bool:
+    return worst([measurement.outcome for measurement in measurements]) is Outcome.PASS

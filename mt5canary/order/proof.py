@@ -7,11 +7,21 @@ and each must fit the others, by the identities of the MQL5 reference ("Deal Pro
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import NamedTuple
 
 from mt5canary.measurement import Measurement, above, at_least, at_most, equal, unproven, within
 from mt5canary.money import CENT, booked, cents, exact, whole_steps
-from mt5canary.order.canary import Canary, Snapshot
-from mt5canary.wire.replies import CheckReply, Deal, Order, SymbolSpecification, Tick
+from mt5canary.order.canary import COMMENT_LENGTH, NONCE, Canary, Snapshot
+from mt5canary.wire.replies import CheckReply, Deal, Order, Position, SymbolSpecification, Tick
+
+
+class FillTimes(NamedTuple):
+    """By how much a deal came after its request, how long that exchange took, and how sure that is, all in ms."""
+
+    after_request_ms: float
+    round_trip_ms: float
+    slack_ms: float
+
 
 MARGIN_TOLERANCE = Decimal("0.01")
 """The share by which margin may differ from CHECK_ORDER's projection: the price moves in between."""
@@ -36,21 +46,29 @@ def opening_deals(canary: Canary, deals: list[Deal]) -> list[Deal]:
     return [deal for deal in deals if deal.order == canary.order_ticket and deal.entry in ("in", "inout")]
 
 
-def history_holds(canary: Canary, deals: list[Deal], orders: list[Order]) -> list[Measurement]:
-    """The history holds this run's deal and the order behind it (X8)."""
-    opened = opening_deals(canary, deals)
-    if len(opened) != 1 or canary.reply is None:
-        return [equal("opening deals of the order in the history", len(opened), 1, samples=max(1, len(deals)))]
+def orders_behind(canary: Canary, orders: list[Order]) -> list[Order]:
+    """The entries of the order history that are this order."""
+    return [entry for entry in orders if entry.ticket == canary.order_ticket]
+
+
+def history_holds(canary: Canary, deals: list[Deal], orders: list[Order], times: FillTimes | None) -> list[Measurement]:
+    """The history holds this run's deal and the order behind it (X8); one that holds nothing shows nothing."""
+    opened, behind = opening_deals(canary, deals), orders_behind(canary, orders)
+    if not opened or canary.reply is None:
+        return [unproven("opening deals of the order in the history", "= 1, before the history may no longer lag")]
+    if len(opened) > 1:
+        return [equal("opening deals of the order in the history", len(opened), 1, samples=len(deals))]
     deal, order = opened[0], canary.order
-    behind = [entry for entry in orders if entry.ticket == deal.order]
     measurements = [
         above("deal ticket", deal.ticket, 0),
         equal("deal's symbol", deal.symbol, order.symbol),
         equal("deal's side", deal.type, order.type),
         equal("deal's volume", str(exact(deal.volume)), str(exact(order.volume)), "lot"),
         equal("deal's magic", deal.magic, order.magic),
-        equal("deal carries this order's nonce", deal.comment[:16], canary.intent.nonce),
-        equal("orders behind the deal", len(behind), 1),
+        *_carries_the_label(canary, deal, times),
+        equal("orders behind the deal", len(behind), 1)
+        if behind
+        else unproven("orders behind the deal", "= 1, before the history may no longer lag"),
     ]
     if canary.reply.deal:
         measurements.append(equal("deal in the reply", canary.reply.deal, deal.ticket))
@@ -62,6 +80,21 @@ def history_holds(canary: Canary, deals: list[Deal], orders: list[Order]) -> lis
             equal("order's magic", entry.magic, order.magic),
         ]
     return measurements
+
+
+def comment_is_the_brokers(canary: Canary, deal: Deal) -> bool:
+    """Whether the broker wrote a comment of its own in the place of the order's, so that no nonce is in it."""
+    return not deal.comment.startswith(canary.intent.nonce) and NONCE.match(deal.comment) is None
+
+
+def _carries_the_label(canary: Canary, deal: Deal, times: FillTimes | None) -> list[Measurement]:
+    """The nonce; where the broker wrote over it, the time has to stand in, beside ticket, magic and volume."""
+    if not comment_is_the_brokers(canary, deal):
+        return [equal("deal carries this order's nonce", deal.comment[:COMMENT_LENGTH], canary.intent.nonce)]
+    name = "deal after its request, its comment being the broker's"
+    if times is None:
+        return [unproven(name, "the deal's time and the order's round trip")]
+    return [within(name, times.after_request_ms, -times.slack_ms, times.round_trip_ms + times.slack_ms, "ms")]
 
 
 def price_is_the_markets(
@@ -79,10 +112,15 @@ def price_is_the_markets(
     ]
 
 
+def new_positions(canary: Canary, after: Snapshot) -> list[Position]:
+    """The positions of this magic number that were not there before the order."""
+    known = {position.ticket for position in canary.before.positions}
+    return [position for position in after.of_magic(canary.order.magic) if position.ticket not in known]
+
+
 def one_position(canary: Canary, after: Snapshot, deals: list[Deal]) -> list[Measurement]:
     """Exactly one new position and one opening deal belong to the order (X10)."""
-    known = {position.ticket for position in canary.before.positions}
-    new = [position for position in after.of_magic(canary.order.magic) if position.ticket not in known]
+    new = new_positions(canary, after)
     opened = opening_deals(canary, deals)
     of_magic = [deal for deal in deals if deal.magic == canary.order.magic and deal.entry == "in"]
     measurements = [
@@ -183,14 +221,27 @@ def ledger_balances(balance_before: float, balance_after: float, deals: list[Dea
 
 def is_closed(canary: Canary, after: Snapshot, deals: list[Deal], active_orders: list[Order]) -> list[Measurement]:
     """Nothing of this magic is open or pending, and the history shows the position closed whole (E1)."""
-    opened = opening_deals(canary, deals)
-    position = opened[0].position_id if opened else canary.position_ticket
-    closing = [deal for deal in deals if deal.position_id == position and deal.entry in ("out", "out_by")]
-    volume_in = sum((exact(deal.volume) for deal in opened), Decimal(0))
-    volume_out = sum((exact(deal.volume) for deal in closing), Decimal(0))
+    closing = closing_deals(canary, deals)
     return [
         equal("positions of this magic", len(after.of_magic(canary.order.magic)), 0),
         equal("pending orders of this magic", len(active_orders), 0),
         at_least("closing deals of the position", len(closing), 1),
-        equal("volume closed", str(volume_out), str(volume_in), "lot"),
+        equal("volume closed", str(volume_closed(canary, deals)), str(volume_opened(canary, deals)), "lot"),
     ]
+
+
+def closing_deals(canary: Canary, deals: list[Deal]) -> list[Deal]:
+    """The deals that closed this order's position, or a part of it."""
+    opened = opening_deals(canary, deals)
+    position = opened[0].position_id if opened else canary.position_ticket
+    return [deal for deal in deals if deal.position_id == position and deal.entry in ("out", "out_by")]
+
+
+def volume_opened(canary: Canary, deals: list[Deal]) -> Decimal:
+    """The lots that the order opened."""
+    return sum((exact(deal.volume) for deal in opening_deals(canary, deals)), Decimal(0))
+
+
+def volume_closed(canary: Canary, deals: list[Deal]) -> Decimal:
+    """The lots of the position that were closed."""
+    return sum((exact(deal.volume) for deal in closing_deals(canary, deals)), Decimal(0))

@@ -7,10 +7,11 @@ from functools import cached_property
 
 from mt5canary.link.inspection import LinkInspection
 from mt5canary.link.session import OrderFields, ReadSession
-from mt5canary.measurement import Measurement, equal
+from mt5canary.measurement import Measurement, equal, unproven
 from mt5canary.money import exact
 from mt5canary.order import sizing
 from mt5canary.order.reconciler import StateReconciler
+from mt5canary.order.witness import Witness
 from mt5canary.plan import Limits, Order
 from mt5canary.wire.replies import CheckReply, SymbolSpecification, Tick
 
@@ -28,6 +29,9 @@ class OrderProposal:
         reconciler: StateReconciler,
         finding: Callable[[str, str], object],
         log: Callable[[str, str], object],
+        *,
+        witness: Witness | None = None,
+        required_level: str = "E2",
     ) -> None:
         self._session = session
         self._link = link
@@ -37,6 +41,8 @@ class OrderProposal:
         self._reconciler = reconciler
         self._finding = finding
         self._log = log
+        self._witness = witness
+        self._required_level = required_level
 
     @cached_property
     def spec(self) -> SymbolSpecification:
@@ -111,4 +117,16 @@ class OrderProposal:
             equal("gateway halted", f"halted: {halted.halt_reason}" if halted.halted else "no", "no"),
             equal("same gateway instance", halted.gateway.instance, self._link.hello.gateway.instance),
             equal("left of earlier runs in journal, positions and history", in_the_way or "nothing", "nothing"),
+            *self._a_witness_is_there(),
         ]
+
+    def _a_witness_is_there(self) -> list[Measurement]:
+        """The second witness answers, where the plan cannot be met without one; elsewhere its absence is a finding."""
+        needed = self._required_level == "E3"
+        if self._witness is None:
+            missing = "evidence.require is E3, and the target names no witness"
+            return [unproven("second witness", missing)] if needed else []
+        measured = self._witness.must_vouch("X5", self._link.hello)
+        if not needed:
+            return []
+        return measured or [unproven("second witness", f"one that answers; {self._witness.trouble}")]

@@ -9,7 +9,6 @@ contradicts itself, stays unknown.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from mt5canary.errors import Finding, LinkFinding, Unproven
 from mt5canary.link.exchange import Refused
 from mt5canary.link.session import ReadSession
 from mt5canary.money import exact
-from mt5canary.order.canary import GHOST_SECONDS, Adopted, Canary
+from mt5canary.order.canary import GHOST_SECONDS, NONCE, Adopted, Canary
 from mt5canary.wire.replies import Deal, Order, Position
 
 FIRST_PAUSE_SECONDS = 0.05
@@ -31,9 +30,6 @@ LONGEST_PAUSE_SECONDS = 0.5
 
 UNFILLED = frozenset({"REJECTED", "CANCELED", "EXPIRED"})
 """States in which an order has ended; it was not executed where nothing of its volume was filled."""
-
-NONCE = re.compile(r"[A-Z2-7]{16}")
-"""What every canary's comment begins with, this one's or another's."""
 
 T = TypeVar("T")
 

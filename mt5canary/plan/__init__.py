@@ -3,11 +3,13 @@
 from mt5canary.plan.loading import load
 from mt5canary.plan.problems import PlanProblems, Problem
 from mt5canary.plan.resolved import Resolved
-from mt5canary.plan.schema import Account, Decision, Limits, Order, Plan, Target, Witness
+from mt5canary.plan.schema import Account, Curve, Decision, Endpoint, Limits, Order, Plan, Target, Witness
 
 __all__ = [
     "Account",
+    "Curve",
     "Decision",
+    "Endpoint",
     "Limits",
     "Order",
     "Plan",

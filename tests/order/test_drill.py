@@ -10,6 +10,7 @@ import pytest
 from mt5canary.link.clock import ServerZone
 from mt5canary.link.session import OrderFields, TradingSession, new_uuid
 from mt5canary.measurement import Measurement, Outcome, worst
+from mt5canary.order.canary import new_nonce
 from mt5canary.order.drill import refusals_are_real
 from tests.link.between import Answer, Between, PassOn, answer
 from tests.order.conftest import MAGIC
@@ -19,7 +20,9 @@ def drill(trading: TradingSession) -> list[Measurement]:
     """The drill, as the flight makes it."""
     order = OrderFields(symbol="EURUSD", type="BUY", volume=0.001, sl=0.9, magic=MAGIC)
     zone = ServerZone(offset_seconds=7200, residual_ms=0.0)
-    return refusals_are_real(trading, order, trading.symbol("EURUSD"), zone, lambda source, text: None)
+    return refusals_are_real(
+        trading, order, trading.symbol("EURUSD"), zone, lambda *_: None, (new_nonce(), new_nonce())
+    )
 
 
 def failed(measurements: list[Measurement]) -> list[str]:

@@ -16,12 +16,18 @@ from mt5canary.link.connection import Route
 from mt5canary.link.session import OrderFields, Signer, TradingSession
 from mt5canary.measurement import Measurement, Outcome, worst
 from mt5canary.order import proof
-from mt5canary.order.canary import Canary, Snapshot, poll_deals, prepare, take_snapshot
+from mt5canary.order.canary import Canary, Snapshot, poll, prepare, take_snapshot
 from mt5canary.order.journal import Journal
 from mt5canary.order.placement import place
+from mt5canary.order.proof import FillTimes
 from mt5canary.rehearsal import SimulatedGateway
 from mt5canary.wire.replies import AccountReply, CheckReply, Deal, Order, SymbolSpecification, Tick
 from tests.order.conftest import MAGIC
+
+LAG = timedelta(seconds=5)
+IN_TIME = FillTimes(after_request_ms=2.0, round_trip_ms=5.0, slack_ms=1.0)
+LATE = FillTimes(after_request_ms=7.0, round_trip_ms=5.0, slack_ms=1.0)
+EARLY = FillTimes(after_request_ms=-2.0, round_trip_ms=5.0, slack_ms=1.0)
 
 
 @dataclass(frozen=True)
@@ -59,14 +65,12 @@ def books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Books]:
             canary = prepare(order, "a-run", before, ServerZone(offset_seconds=7200, residual_ms=0.0))
             place(canary, session, Journal(folder / "state"), lambda *_, **__: None, timedelta(seconds=5))
             quotes = [before.tick, session.tick("EURUSD")]
-            deals = poll_deals(
-                session, lambda found: bool(proof.opening_deals(canary, found)), timedelta(seconds=5), **canary.window
+            deals = poll(
+                lambda: session.deals(**canary.window), lambda found: bool(proof.opening_deals(canary, found)), LAG
             )
             orders, after = session.orders(**canary.window), take_snapshot(session, "EURUSD")
             session.close_position(canary.position_ticket or 0)
-            closed_deals = poll_deals(
-                session, lambda found: len(found) > len(deals), timedelta(seconds=5), **canary.window
-            )
+            closed_deals = poll(lambda: session.deals(**canary.window), lambda found: len(found) > len(deals), LAG)
             closed = take_snapshot(session, "EURUSD")
             yield Books(canary, spec, check, quotes, deals, orders, after, closed, closed_deals)
     finally:
@@ -95,7 +99,7 @@ def test_true_books_prove_the_fill(books: Books) -> None:
     """On what a gateway really did everything holds."""
     canary = books.canary
     assert outcome(proof.was_filled(canary, (canary.filled_monotonic or 0) - 1, 300)) is Outcome.PASS
-    assert outcome(proof.history_holds(canary, books.deals, books.orders)) is Outcome.PASS
+    assert outcome(proof.history_holds(canary, books.deals, books.orders, IN_TIME)) is Outcome.PASS
     assert outcome(proof.price_is_the_markets(canary, books.deals, books.quotes, books.spec, 20)) is Outcome.PASS
     assert outcome(proof.one_position(canary, books.after, books.deals)) is Outcome.PASS
     assert outcome(proof.account_moved(canary, books.after, books.deals, books.check, books.spec)) is Outcome.PASS
@@ -129,38 +133,56 @@ def test_no_reply_proves_no_fill(books: Books) -> None:
         {"type": "SELL"},
         {"volume": 0.002},
         {"magic": 7},
-        {"comment": "SOMEBODY ELSE"},
-        {"comment": ""},
+        {"comment": "ABCDEFGHIJKLMN23"},
         {"ticket": 0},
-        {"order": 1},
-        {"entry": "out"},
         {"position_id": 5},
     ],
 )
 def test_deal_that_is_not_this_runs_fails(books: Books, changes: dict[str, Any]) -> None:
     """Each part of the deal counts: symbol, side, volume, magic, nonce, ticket, order, entry, position."""
-    measured = proof.history_holds(books.canary, with_deal(books, **changes), books.orders)
+    measured = proof.history_holds(books.canary, with_deal(books, **changes), books.orders, IN_TIME)
     assert outcome(measured) is Outcome.FAIL
 
 
-def test_empty_or_double_history_fails(books: Books) -> None:
-    """No deal is no fill, and two are one too many."""
-    for deals in ([], [*books.deals, msgspec.structs.replace(books.opening, ticket=1)]):
-        assert outcome(proof.history_holds(books.canary, deals, books.orders)) is Outcome.FAIL
+def test_comment_that_was_cut_still_carries_the_nonce(books: Books) -> None:
+    """Sixteen characters are what the shortest servers keep, and they are the nonce."""
+    deals = with_deal(books, comment=books.canary.intent.nonce)
+    assert outcome(proof.history_holds(books.canary, deals, books.orders, None)) is Outcome.PASS
 
 
-def test_order_behind_the_deal_must_be_there(books: Books) -> None:
-    """A deal without its order, or with one that is not whole, fails."""
-    behind = [order for order in books.orders if order.ticket == books.opening.order]
-    assert len(behind) == 1
-    for orders in (
-        [],
-        [msgspec.structs.replace(behind[0], state="CANCELED")],
-        [msgspec.structs.replace(behind[0], volume_current=0.001)],
-        [msgspec.structs.replace(behind[0], position_id=1)],
-        [msgspec.structs.replace(behind[0], magic=7)],
-    ):
-        assert outcome(proof.history_holds(books.canary, books.deals, orders)) is Outcome.FAIL
+@pytest.mark.parametrize("comment", ["", "by the broker", "[sl 1.08]"])
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [(IN_TIME, Outcome.PASS), (LATE, Outcome.FAIL), (EARLY, Outcome.FAIL), (None, Outcome.UNPROVEN)],
+)
+def test_comment_of_the_brokers_own_leaves_the_time(
+    books: Books, comment: str, times: FillTimes | None, expected: Outcome
+) -> None:
+    """Beside ticket, magic and volume the deal must then have come in its own exchange."""
+    deals = with_deal(books, comment=comment)
+    assert proof.comment_is_the_brokers(books.canary, books.opening) is False
+    assert proof.comment_is_the_brokers(books.canary, proof.opening_deals(books.canary, deals)[0]) is True
+    assert outcome(proof.history_holds(books.canary, deals, books.orders, times)) is expected
+
+
+def test_empty_history_is_unproven(books: Books) -> None:
+    """A history that holds nothing yet may lag: it shows no fill, and no lie either."""
+    for deals, orders in (([], []), ([], books.orders), (books.deals, [])):
+        assert outcome(proof.history_holds(books.canary, deals, orders, IN_TIME)) is Outcome.UNPROVEN
+
+
+def test_double_history_fails(books: Books) -> None:
+    """Two opening deals of the one order are one too many."""
+    deals = [*books.deals, msgspec.structs.replace(books.opening, ticket=1)]
+    assert outcome(proof.history_holds(books.canary, deals, books.orders, IN_TIME)) is Outcome.FAIL
+
+
+def test_order_behind_the_deal_must_be_the_orders(books: Books) -> None:
+    """A deal with an order behind it that is not whole, or another's, fails."""
+    (behind,) = proof.orders_behind(books.canary, books.orders)
+    for changes in ({"state": "CANCELED"}, {"volume_current": 0.001}, {"position_id": 1}, {"magic": 7}):
+        orders = [msgspec.structs.replace(behind, **changes)]
+        assert outcome(proof.history_holds(books.canary, books.deals, orders, IN_TIME)) is Outcome.FAIL
 
 
 @pytest.mark.parametrize("price", [0.5, 2.0, 1.0])
