@@ -76,28 +76,53 @@ def samples_for_p99(confidence: float) -> int:
     return math.floor(math.log(1.0 - confidence) / math.log(0.99)) + 1
 
 
-def chi_square_quantile(share: float, degrees: int) -> float:
-    """The value that a chi-square variable of so many degrees of freedom does not pass with this probability."""
-    if degrees < 1:
-        return 0.0
-    low, high = 0.0, 10.0 * degrees + 200.0
+def f_quantile(share: float, above: float, below: float) -> float:
+    """The value that F with so many degrees of freedom above and below does not pass with this probability."""
+    low, high = 0.0, 1.0
+    while f_probability(high, above, below) < share:
+        high *= 2
     for _ in range(80):
         middle = (low + high) / 2
-        if _regularised_gamma(degrees / 2, middle / 2) < share:
+        if f_probability(middle, above, below) < share:
             low = middle
         else:
             high = middle
     return high
 
 
-def _regularised_gamma(shape: float, x: float) -> float:
-    """P(a, x) by its power series (Abramowitz and Stegun 6.5.29)."""
-    if x <= 0:
-        return 0.0
-    term = total = 1.0 / shape
-    divisor = shape
-    while term > total * 1e-15:
-        divisor += 1
-        term *= x / divisor
-        total += term
-    return min(1.0, total * math.exp(shape * math.log(x) - x - math.lgamma(shape)))
+def f_probability(value: float, above: float, below: float) -> float:
+    """P(F <= value), from the incomplete beta function (NIST Digital Library of Mathematical Functions 8.17)."""
+    x = above * value / (above * value + below)
+    return incomplete_beta(above / 2, below / 2, x)
+
+
+def incomplete_beta(a: float, b: float, x: float) -> float:
+    """The regularised incomplete beta function I_x(a, b), by its continued fraction (DLMF 8.17.22)."""
+    if x <= 0.0 or x >= 1.0:
+        return float(x >= 1.0)
+    if x > (a + 1) / (a + b + 2):  # the fraction converges fast on one side alone
+        return 1.0 - incomplete_beta(b, a, 1.0 - x)
+    front = a * math.log(x) + b * math.log1p(-x) + math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+    return math.exp(front) / a * _beta_fraction(a, b, x)
+
+
+def _beta_fraction(a: float, b: float, x: float) -> float:
+    """The fraction of DLMF 8.17.22, by Lentz's method (W. J. Lentz, Applied Optics 15, 1976)."""
+    tiny = 1e-300
+    c, d = 1.0, 1.0 / _not_zero(1.0 - (a + b) * x / (a + 1), tiny)
+    value = d
+    for m in range(1, 10_000):
+        for term in (
+            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
+            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
+        ):
+            d = 1.0 / _not_zero(1.0 + term * d, tiny)
+            c = _not_zero(1.0 + term / c, tiny)
+            value *= c * d
+        if abs(c * d - 1.0) < 1e-15:
+            break
+    return value
+
+
+def _not_zero(value: float, tiny: float) -> float:
+    return value if abs(value) > tiny else tiny

@@ -1,254 +1,196 @@
-"""Drift: whether the market that the order lives in still looks like the one that the strategy knows.
+"""Drift: whether the features that the strategy lives on still look as they did when the baseline was recorded.
 
-The population stability index compares two samples over fixed bins: ``sum((p - q) * ln(p / q))``. Bins are the
-baseline's own quantiles with open ends, so no value falls outside; a value on an edge always goes to the upper
-side; every bin has half a count added, so none is empty.
+At the plan's interval the rows sampled since the last check are counted in the baseline's bins, feature by feature,
+and compared by the population stability index (see ``stability``). A check is an event when a feature passes both the
+plan's hard limit and the point that chance reaches on samples of these sizes. That point is such that a whole day
+without drift passes it with 5 % at most: the 5 % are shared among the day's checks and the features (Bonferroni; C. E.
+Bonferroni, "Teoria statistica delle classi e calcolo delle probabilita", 1936). Rows worth less than five independent
+ones a bin are too few to say anything (W. G. Cochran, "The chi-square test of goodness of fit", Annals of
+Mathematical Statistics 23, 1952), whatever the index.
 
-The usual limits 0.10 and 0.25 know nothing of sample sizes: on small samples they cry wolf. Without drift the
-index behaves like chi-square with B - 1 degrees of freedom times (1/N + 1/M) (B. Yurdakul, "Statistical
-Properties of Population Stability Index", Western Michigan University, 2018). So a check is an event only when it
-passes the fixed limit and the point of that distribution that a day without drift passes with 5 %, shared among
-the day's checks and features (Bonferroni). Rows close in time repeat each other: a sample of n rows with lag-one
-correlation r counts as n(1 - r)/(1 + r) (M. S. Bartlett, J. R. Stat. Soc. 98, 1935).
+Everything can be worked out again from the evidence. ``quotes`` records hold what was sampled, a ``drift`` record what
+was made of it: its window is the quotes since the ``drift`` record before it and the last one before that. ``recheck``
+does so: it takes the records of both kinds, in the chain's order, with the baseline that the ``baseline`` record holds,
+and says what does not agree. Of a column file the evidence holds the counts in the bins, and which bytes of the file
+they were made of, by their SHA-256.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
 
-from mt5canary.errors import Finding, Unproven
+from mt5canary.errors import Finding
+from mt5canary.guardian import stability
+from mt5canary.guardian.baseline import Baseline, FeatureBaseline
+from mt5canary.guardian.column_file import ColumnFile, ColumnSpan
+from mt5canary.guardian.features import QuoteWindow
 from mt5canary.plan import Limits
-from mt5canary.statistics import chi_square_quantile
-from mt5canary.wire.replies import SymbolSpecification, Tick
+from mt5canary.plan.schema import BUILT_IN_FEATURES
 
 if TYPE_CHECKING:
-    import numpy
-    import numpy.typing
+    from mt5canary.guardian.stability import Column
 
-    Column = numpy.typing.NDArray[numpy.float64]
-
-SCHEMA = 1
-BINS = 10
+DAY = timedelta(hours=24)
 FALSE_ALARMS_A_DAY = 0.05
 CHECKS_A_DAY = 24
-FEATURES = ("log_return", "spread", "new_quote")
-"""What the gateway's own quotes give: the middle's log-return from sample to sample and the spread, both in points,
-and whether a sample brought a new quote, whose mean is the tick rate."""
-
-
-class FeatureBaseline(Struct, frozen=True, kw_only=True):
-    """One feature's bins: the inner edges, the rows in each bin, how many independent rows they are worth."""
-
-    edges: list[float]
-    counts: list[int]
-    effective_rows: float
-    constant: bool
-
-
-class Baseline(Struct, frozen=True, kw_only=True):
-    """What the market's features looked like, from where, when, at which interval; ``digest`` binds the rest."""
-
-    schema: int
-    symbol: str
-    point: float
-    sample_ms: int
-    recorded_at: str
-    seconds: float
-    rows: int
-    source: dict[str, str]
-    features: dict[str, FeatureBaseline]
-    digest: str = ""
-
-    def sealed(self) -> Baseline:
-        """The same baseline with its digest."""
-        return msgspec.structs.replace(self, digest=self._digest())
-
-    def _digest(self) -> str:
-        plain = msgspec.to_builtins(msgspec.structs.replace(self, digest=""))
-        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
-
-    def require_whole(self) -> None:
-        """Raise Finding where the content is not what the digest was made of."""
-        if self.digest != self._digest():
-            raise Finding("the baseline's content is not what its digest says: record it again")
+LEAST_IN_A_BIN = 5.0
+"""Independent rows that each bin should hold."""
 
 
 class FeatureDrift(Struct, frozen=True, kw_only=True):
-    """One feature in one check: its index, the point that chance alone reaches, and the rows behind both."""
+    """One feature in one check.
+
+    ``psi`` is its index, ``chance`` the point that chance alone reaches, ``rows`` the sample and ``worth`` how many
+    independent rows that is; ``constant``: it had one value, the same in baseline and sample; ``still``: it had one
+    value in the sample, and several in the baseline.
+    """
 
     feature: str
     psi: float
     chance: float
     rows: int
     constant: bool
+    worth: float
+    still: bool
+    counts: list[int]
 
     def is_event(self, max_psi: float) -> bool:
-        """Whether it passes the fixed limit and what chance explains."""
-        return self.psi >= max_psi and self.psi >= self.chance
+        """Whether it passes the fixed limit and what chance explains, on rows enough to say so."""
+        return self.is_enough and self.psi >= max_psi and self.psi >= self.chance
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether the rows are worth enough independent ones."""
+        return self.constant or self.worth >= LEAST_IN_A_BIN * sum(count > 0 for count in self.counts)
 
 
 class DriftCheck(Struct, frozen=True, kw_only=True):
-    """One check of all features, so many seconds into the watch."""
+    """One check of all features, so many seconds into the watch; ``problem`` says what could not be worked out."""
 
     after_seconds: float
     rows: int
     features: list[FeatureDrift]
     problem: str | None = None
+    share: float = 0.0
+    column_span: ColumnSpan | None = None
 
     def events(self, max_psi: float) -> list[FeatureDrift]:
         """The features that drifted."""
         return [feature for feature in self.features if feature.is_event(max_psi)]
 
 
-def read_baseline(path: Path, symbol: str, sample: timedelta) -> Baseline:
-    """Read a baseline; raises Unproven where there is none, Finding where it cannot serve this plan."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise Unproven(
-            f"there is no drift baseline {path} ({error.strerror}): record one from this target with "
-            f"mt5canary baseline --for 10m --out {path}"
-        ) from None
-    try:
-        baseline = msgspec.json.decode(content, type=Baseline)
-    except msgspec.DecodeError as error:
-        raise Finding(f"the drift baseline {path} cannot be read: {error}") from None
-    baseline.require_whole()
-    wanted = (SCHEMA, symbol, sample / timedelta(milliseconds=1))
-    found = (baseline.schema, baseline.symbol, baseline.sample_ms)
-    if wanted != found:
-        raise Finding(
-            f"the drift baseline {path} is of (schema, symbol, sample in ms) {found}, the plan needs {wanted}: "
-            "record another"
+class DriftSampler:
+    """Takes the watch's samples and makes the checks of them."""
+
+    def __init__(self, baseline: Baseline, limits: Limits, column_file: ColumnFile | None = None) -> None:
+        self._baseline = baseline
+        self._features = limits.drift.features
+        self._window = QuoteWindow(baseline.sample_ms / 1000, baseline.point)
+        self._column_file = column_file
+        self._share = share_of_a_check(limits)
+        self._sample = baseline.sample_ms / 1000
+        self._last_check = 0.0
+
+    def add(self, sent: int, bid: float, ask: float, time_msc: int) -> None:
+        """Take a quote that was asked for at an instant, in monotonic nanoseconds."""
+        self._window.add(sent, bid, ask, time_msc)
+
+    def read_columns(self) -> None:
+        """Read the rows that the strategy added; call it every second or so, and it is never much."""
+        if self._column_file is not None:
+            self._column_file.poll()
+
+    def check(self, after_seconds: float) -> DriftCheck:
+        """Hold what was sampled since the last check against the baseline; what goes wrong is the check's problem."""
+        seconds, self._last_check = after_seconds - self._last_check, after_seconds
+        columns: dict[str, Column] = dict(self._window.take())
+        span, problems = None, []
+        if self._column_file is not None:
+            try:
+                own, span = self._column_file.take()
+                columns.update(own)
+                _require_interval(self._column_file, span.rows, seconds / self._sample)
+            except Finding as finding:
+                problems.append(str(finding))
+        return check_columns(
+            self._baseline,
+            {name: columns[name] for name in self._features if name in columns},
+            self._share,
+            after_seconds=after_seconds,
+            problems=problems,
+            span=span,
         )
-    return baseline
+
+
+def _require_interval(column_file: ColumnFile, rows: int, samples: float) -> None:
+    """Raise Finding where the file has rows, yet at another interval than the plan's: they are no samples of it."""
+    if rows and not 0.5 <= rows / samples <= 2:
+        raise Finding(
+            f"the column file {column_file.path} gained {rows} rows in the time of {samples:.0f} samples: "
+            "it must gain one row a sample (limits.drift.sample)"
+        )
 
 
 def load_numbers() -> None:
-    """Import the numeric library ahead of the first check."""
-    columns([Tick(bid=1.0, ask=1.0, time_msc=0)] * 3, 1.0)
-
-
-def columns(quotes: Sequence[Tick], point: float) -> dict[str, Column]:
-    """The features' columns from quotes sampled at a fixed interval; one row less than there are quotes.
-
-    A log-return times the price is a move in points, and rounded to the half point a middle moves by: bare
-    log-returns sit on a lattice that stretches with the price, and would drift for that alone.
-    """
+    """Import the numeric library, and use it once, ahead of the first check."""
     import numpy
 
-    bid = numpy.array([quote.bid for quote in quotes])
-    ask = numpy.array([quote.ask for quote in quotes])
-    times = numpy.array([quote.time_msc for quote in quotes])
-    middle = (bid + ask) / 2
-    return {
-        "log_return": numpy.round(2 * numpy.diff(numpy.log(middle)) * middle[1:] / point) / 2,
-        "spread": numpy.round((ask - bid)[1:] / point),
-        "new_quote": (numpy.diff(times) > 0).astype(numpy.float64),
-    }
+    column = numpy.arange(40.0)
+    counted = stability.count(column, stability.quantile_edges(column))
+    stability.chance_point(counted, counted, 0.5)
 
 
-def make_baseline(
-    quotes: Sequence[Tick], spec: SymbolSpecification, sample_ms: int, recorded_at: str, source: Mapping[str, str]
-) -> Baseline:
-    """A baseline from quotes sampled at a fixed interval."""
-    features = {name: describe_feature(column) for name, column in columns(quotes, spec.point).items()}
-    return Baseline(
-        schema=SCHEMA,
-        symbol=spec.symbol,
-        point=spec.point,
-        sample_ms=sample_ms,
-        recorded_at=recorded_at,
-        seconds=(len(quotes) - 1) * sample_ms / 1000,
-        rows=len(quotes) - 1,
-        source=dict(source),
-        features=features,
-    ).sealed()
-
-
-def describe_feature(column: Column) -> FeatureBaseline:
-    """Fix a feature's bins at its own quantiles; a constant one gets its value as a bin between two open ones."""
-    import numpy
-
-    _require_numbers(column)
-    constant = bool(column.min() == column.max())
-    if constant:
-        edges = numpy.array([column[0], numpy.nextafter(column[0], math.inf)])
-    else:
-        edges = numpy.unique(numpy.quantile(column, numpy.arange(1, BINS) / BINS))
-    return FeatureBaseline(
-        edges=[float(edge) for edge in edges],
-        counts=[int(count) for count in _counts(column, edges)],
-        effective_rows=effective_rows(column),
-        constant=constant,
+def check_columns(
+    baseline: Baseline,
+    columns: Mapping[str, Column],
+    share: float,
+    *,
+    after_seconds: float = 0.0,
+    problems: Sequence[str] = (),
+    span: ColumnSpan | None = None,
+) -> DriftCheck:
+    """Hold columns against a baseline that knows them; ``share`` is the probability that chance stays below."""
+    drifts, wrong = [], list(problems)
+    for name, column in columns.items():
+        try:
+            drifts.append(_compare(name, baseline.features[name], column, share))
+        except Finding as finding:
+            wrong.append(f"{name}: {finding}")
+    return DriftCheck(
+        after_seconds=after_seconds,
+        rows=min((len(column) for column in columns.values()), default=0),
+        features=drifts,
+        problem="; ".join(wrong) or None,
+        share=share,
+        column_span=span,
     )
 
 
-def _require_numbers(column: Column) -> None:
-    import numpy
-
-    if not len(column):
-        raise Finding("a feature without rows has no drift: nothing was sampled")
-    if not numpy.isfinite(column).all():
-        raise Finding("a feature holds NaN or an infinite value: its drift cannot be worked out")
-
-
-def _counts(column: Column, edges: Any) -> Any:
-    import numpy
-
-    return numpy.bincount(numpy.searchsorted(edges, column, side="right"), minlength=len(edges) + 1)
-
-
-def effective_rows(column: Column) -> float:
-    """How many independent rows a column is worth, from its lag-one correlation; never more than it has."""
-    import numpy
-
-    centred = column - column.mean()
-    power = float(numpy.dot(centred, centred))
-    if len(column) < 3 or power == 0.0:
-        return float(len(column))
-    correlation = min(0.999, max(0.0, float(numpy.dot(centred[1:], centred[:-1])) / power))
-    return len(column) * (1 - correlation) / (1 + correlation)
+def _compare(name: str, expected: FeatureBaseline, column: Column, share: float) -> FeatureDrift:
+    found = stability.count(column, expected.edges)
+    both_constant = expected.constant and found.constant and found.counts[1] == found.rows
+    return FeatureDrift(
+        feature=name,
+        psi=0.0 if both_constant else stability.stability_index(expected.counts, found.counts),
+        chance=stability.chance_point(expected, found, share),
+        rows=found.rows,
+        constant=both_constant,
+        worth=stability.worth(expected, found),
+        still=found.constant and not both_constant,
+        counts=found.counts,
+    )
 
 
-def stability_index(expected: Sequence[int], found: Sequence[int]) -> float:
-    """The index over two rows of counts in the same bins, half a count added to each."""
-    bins = len(expected)
-    total_expected, total_found = sum(expected) + bins / 2, sum(found) + bins / 2
-    shares = [((a + 0.5) / total_expected, (b + 0.5) / total_found) for a, b in zip(expected, found, strict=True)]
-    return math.fsum((p - q) * math.log(p / q) for q, p in shares)
-
-
-def compare(baseline: Baseline, quotes: Sequence[Tick], checks: int, after_seconds: float = 0.0) -> DriftCheck:
-    """Hold the quotes of one window against the baseline; ``checks`` is how many share the day's false alarms."""
-    found = columns(quotes, baseline.point)
-    share = 1 - FALSE_ALARMS_A_DAY / (max(checks, CHECKS_A_DAY) * len(found))
-    drifts = []
-    for name, column in found.items():
-        _require_numbers(column)
-        expected = baseline.features[name]
-        counts = [int(count) for count in _counts(column, expected.edges)]
-        both_constant = expected.constant and counts[1] == len(column)
-        scale = 1 / expected.effective_rows + 1 / effective_rows(column)
-        drifts.append(
-            FeatureDrift(
-                feature=name,
-                psi=0.0 if both_constant else stability_index(expected.counts, counts),
-                chance=chi_square_quantile(share, len(counts) - 1) * scale,
-                rows=len(column),
-                constant=both_constant,
-            )
-        )
-    return DriftCheck(after_seconds=after_seconds, rows=len(quotes) - 1, features=drifts)
+def share_of_a_check(limits: Limits) -> float:
+    """The probability with which one feature of one check stays below the point that chance reaches."""
+    checks = max(CHECKS_A_DAY, min(checks_planned(limits), int(DAY / limits.drift.every)))
+    return 1 - FALSE_ALARMS_A_DAY / (checks * len(limits.drift.features))
 
 
 def checks_planned(limits: Limits) -> int:
@@ -257,11 +199,72 @@ def checks_planned(limits: Limits) -> int:
 
 
 def events_allowed(limits: Limits) -> int:
-    """How many events a watch may not reach: the plan's figure for a day, or one where it is too short for that."""
+    """How many events 24 hours may not reach: the plan's figure, or one where the watch has no time for as many."""
     checks = checks_planned(limits)
     return limits.drift.max_events_24h if checks >= limits.drift.max_events_24h > 0 else 1
 
 
 def count_events(checks: Sequence[DriftCheck], limits: Limits) -> int:
-    """The checks in which a feature drifted."""
-    return sum(bool(check.events(limits.drift.max_psi)) for check in checks)
+    """The checks in which a feature drifted: the most in any 24 hours of the watch."""
+    times = [check.after_seconds for check in checks if check.events(limits.drift.max_psi)]
+    day = DAY.total_seconds()
+    return max((sum(last - day < time <= last for time in times) for last in times), default=0)
+
+
+def recheck(baseline: Baseline, records: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Work every drift check out again from the chain's ``quotes`` and ``drift`` records; says what does not agree.
+
+    Args:
+        baseline: as ``parse_baseline`` reads it from the chain's ``baseline`` record.
+        records: the chain's records in their order; those of other kinds are passed over.
+
+    """
+    window = QuoteWindow(baseline.sample_ms / 1000, baseline.point)
+    for record in records:
+        try:
+            if record["kind"] == "quotes":
+                batch = msgspec.convert(dict(record), _Quotes)
+                for quote in zip(batch.sent, batch.bid, batch.ask, batch.time_msc, strict=True):
+                    window.add(batch.base + quote[0], *quote[1:])
+            elif record["kind"] == "drift":
+                said = msgspec.convert(dict(record), DriftCheck)
+                yield from _disagreements(baseline, said, window.take())
+        except ValueError as error:  # msgspec's own, and columns that are not of one length
+            yield f"record {record.get('seq')} holds no {record['kind']}: {error}"
+
+
+class _Quotes(Struct):
+    """The parts of a ``quotes`` record that the features are made of."""
+
+    base: int
+    sent: list[int]
+    time_msc: list[int]
+    bid: list[float]
+    ask: list[float]
+
+
+def _disagreements(baseline: Baseline, said: DriftCheck, columns: Mapping[str, Column]) -> Iterator[str]:
+    where = f"the drift check after {said.after_seconds:.0f} s"
+    for feature in said.features:
+        expected = baseline.features.get(feature.feature)
+        if expected is None:
+            yield f"{where} compares {feature.feature}, which the baseline does not know"
+            continue
+        if len(feature.counts) != len(expected.counts):
+            yield f"{where}: {feature.feature} has {len(feature.counts)} bins, the baseline {len(expected.counts)}"
+            continue
+        if feature.feature in BUILT_IN_FEATURES:
+            try:
+                found = _compare(feature.feature, expected, columns[feature.feature], said.share)
+            except Finding as finding:
+                yield f"{where}: {feature.feature} cannot be worked out from its quotes: {finding}"
+                continue
+            if (feature.counts, feature.rows) != (found.counts, found.rows):
+                yield f"{where}: {feature.feature} says rows {feature.counts}, its quotes give {found.counts}"
+            if not math.isclose(feature.chance, found.chance, rel_tol=1e-9, abs_tol=1e-12):
+                yield f"{where}: {feature.feature} says chance {feature.chance:.6f}, its quotes give {found.chance:.6f}"
+        psi = 0.0 if feature.constant else stability.stability_index(expected.counts, feature.counts)
+        if not math.isclose(feature.psi, psi, rel_tol=1e-9, abs_tol=1e-12):
+            yield f"{where}: {feature.feature} says PSI {feature.psi:.6f}, its counts give {psi:.6f}"
+        if feature.constant and not expected.constant:
+            yield f"{where}: {feature.feature} is said to be constant, which its baseline is not"

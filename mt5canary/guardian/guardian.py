@@ -10,8 +10,10 @@ from typing import Any
 
 from mt5canary.errors import Finding, Unproven
 from mt5canary.guardian import judgement
+from mt5canary.guardian.baseline import Baseline, read_baseline
 from mt5canary.guardian.breaker import Breaker
-from mt5canary.guardian.drift import Baseline, load_numbers, read_baseline
+from mt5canary.guardian.column_file import ColumnFile
+from mt5canary.guardian.drift import DriftSampler, load_numbers
 from mt5canary.guardian.guards import Reading
 from mt5canary.guardian.watch import Watch, WatchRecord
 from mt5canary.link.latency import RoundTrips
@@ -19,6 +21,7 @@ from mt5canary.link.session import TradingSession
 from mt5canary.measurement import Measurement, unproven
 from mt5canary.order.flight import CanaryFlight
 from mt5canary.plan import Limits
+from mt5canary.plan.schema import BUILT_IN_FEATURES
 from mt5canary.wire.replies import HelloReply, SymbolSpecification
 
 
@@ -36,6 +39,7 @@ class Guardian:
         breaker: Breaker,
         on_breach: Callable[[str], object],
         baseline_file: Path,
+        column_path: Path | None,
         finding: Callable[[str, str], object],
         log: Callable[..., object],
         *,
@@ -53,19 +57,35 @@ class Guardian:
         self._keep = keep
         self._record = record
         self._baseline_file = baseline_file
-        self._no_baseline = ""
+        self._column_path = column_path
+        self._no_drift = ""
         self._finding = finding
         self._log = log
 
     @cached_property
     def _baseline(self) -> Baseline | None:
+        drift = self._limits.drift
         try:
-            baseline = read_baseline(self._baseline_file, self._spec.symbol, self._limits.drift.sample)
+            baseline, text = read_baseline(self._baseline_file, self._spec.symbol, drift.sample, drift.features)
+            self._record("baseline", {"file": self._baseline_file.name, "text": text})
             load_numbers()  # now, because importing them in the watch would hold up its probes
             return baseline
         except (Finding, Unproven) as error:
-            self._no_baseline = str(error)
+            self._no_drift = str(error)
             return None
+
+    @cached_property
+    def _sampler(self) -> DriftSampler | None:
+        """What samples and checks; None where baseline or column file cannot serve, and ``_no_drift`` says why."""
+        own = [name for name in self._limits.drift.features if name not in BUILT_IN_FEATURES]
+        if self._baseline is None:
+            return None
+        try:
+            column_file = None if self._column_path is None else ColumnFile(self._column_path, own)
+        except (Finding, Unproven) as error:
+            self._no_drift = str(error)
+            return None
+        return DriftSampler(self._baseline, self._limits, column_file)
 
     @cached_property
     def watched(self) -> WatchRecord:
@@ -77,7 +97,7 @@ class Guardian:
             self._magic,
             self._limits,
             self._tell,
-            baseline=self._baseline,
+            sampler=self._sampler,
             lease="LEASE" in self._hello.capabilities,
             record=self._record,
         )
@@ -123,8 +143,8 @@ class Guardian:
 
     def drift_is_inside_limits(self) -> list[Measurement]:
         """G3: the drift checks ran on time, on enough data, within limits."""
-        if self._baseline is None:
-            return [unproven("PSI", self._no_baseline)]
+        if self._sampler is None:
+            return [unproven("PSI", self._no_drift)]
         for text in judgement.drift_findings(self.watched, self._limits):
             self._finding("G3", text)
         return judgement.drift_inside_limits(self.watched, self._limits)
@@ -134,7 +154,7 @@ class Guardian:
         with tempfile.TemporaryDirectory(prefix="mt5canary-self-test-") as scratch:
             latched = judgement.breaker_latches(Path(scratch), Breaker.require_closed)
         if self._baseline is None:
-            drift_trips = [unproven("PSI trips on seeded input", self._no_baseline)]
+            drift_trips = [unproven("PSI trips on seeded input", self._no_drift)]
         else:
             drift_trips = judgement.drift_trips(self._baseline, self._limits)
         return [

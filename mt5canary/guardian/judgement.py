@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mt5canary.guardian import drift
+from mt5canary.guardian.baseline import Baseline
 from mt5canary.guardian.breaker import Breaker, BreakerOpen
 from mt5canary.guardian.guards import GUARDS, Reading, seeded
+from mt5canary.guardian.stability import stability_index
 from mt5canary.guardian.watch import WatchRecord
 from mt5canary.link.latency import RoundTrips, within_limit
 from mt5canary.measurement import Measurement, Outcome, at_least, at_most, below, by_rule, equal, unproven
@@ -95,14 +97,24 @@ def drift_inside_limits(watch: WatchRecord, limits: Limits) -> list[Measurement]
     measurements.append(
         by_rule("rows of the smallest check", rows, enough, f">= {limits.drift.min_rows}", samples=rows)
     )
-    for name in drift.FEATURES:
+    for name in limits.drift.features:
         found = [feature for check in checks for feature in check.features if feature.feature == name]
-        worst = max(found, key=lambda feature: feature.psi, default=None)
-        if worst is None:
-            measurements.append(unproven(f"PSI of {name}", f"< {limits.drift.max_psi}, or within what chance explains"))
-            continue
-        limit = max(limits.drift.max_psi, worst.chance)
-        measurements.append(below(f"PSI of {name}", round(worst.psi, 6), round(limit, 6), samples=worst.rows))
+        measurements += _drift_of(name, found, limits)
+    return measurements
+
+
+def _drift_of(name: str, found: list[drift.FeatureDrift], limits: Limits) -> list[Measurement]:
+    """A feature's worst index, and whether its rows were worth enough independent ones in every check."""
+    worst = max(found, key=lambda feature: feature.psi - feature.chance, default=None)
+    if worst is None:
+        return [unproven(f"PSI of {name}", f"< {limits.drift.max_psi}, or within what chance explains")]
+    limit = max(limits.drift.max_psi, worst.chance)
+    measurements = [below(f"PSI of {name}", round(worst.psi, 6), round(limit, 6), samples=worst.rows)]
+    few = next((feature for feature in found if not feature.is_enough), None)
+    if few is not None:
+        text = f">= {drift.LEAST_IN_A_BIN:g} in each of its bins"
+        rows = round(few.worth, 1)
+        measurements.append(by_rule(f"independent rows of {name}", rows, Outcome.UNPROVEN, text, samples=few.rows))
     return measurements
 
 
@@ -115,7 +127,12 @@ def drift_findings(watch: WatchRecord, limits: Limits) -> list[str]:
         for feature in check.features:
             if feature.constant:
                 found.append(f"{feature.feature} is constant in the baseline and in this run: it can show no drift")
-            elif feature.psi >= limits.drift.warn_psi:
+            if feature.still:
+                found.append(
+                    f"{feature.feature} had one value in all {feature.rows} rows after {check.after_seconds:.0f} s, "
+                    "which its baseline had not: a feed that stands still"
+                )
+            if not feature.constant and feature.psi >= limits.drift.warn_psi:
                 found.append(
                     f"PSI of {feature.feature} {feature.psi:.3f} passes the warn level {limits.drift.warn_psi:g}; "
                     f"chance alone reaches {feature.chance:.3f} on these samples"
@@ -123,13 +140,14 @@ def drift_findings(watch: WatchRecord, limits: Limits) -> list[str]:
     return found
 
 
-def drift_trips(baseline: drift.Baseline, limits: Limits) -> list[Measurement]:
+def drift_trips(baseline: Baseline, limits: Limits) -> list[Measurement]:
     """The index stays quiet on the baseline's own distribution and trips on a shifted one (G4)."""
     measurements = []
-    for name, feature in baseline.features.items():
+    for name in limits.drift.features:
+        feature = baseline.features[name]
         shifted = [0] * (len(feature.counts) - 1) + [limits.drift.min_rows]
-        same = drift.stability_index(feature.counts, feature.counts)
-        moved = drift.stability_index(feature.counts, shifted)
+        same = stability_index(feature.counts, feature.counts)
+        moved = stability_index(feature.counts, shifted)
         measurements += [
             below(f"PSI of {name} against itself", same, limits.drift.max_psi, samples=baseline.rows),
             at_least(f"PSI of {name}, seeded with a shift", moved, limits.drift.max_psi, samples=limits.drift.min_rows),

@@ -16,12 +16,12 @@ from typing import Any
 from mt5canary.errors import Finding
 from mt5canary.guardian import drift
 from mt5canary.guardian.batches import OK, ProbeBook, QuoteBook, ReadingBook
-from mt5canary.guardian.drift import Baseline, DriftCheck
+from mt5canary.guardian.drift import DriftCheck, DriftSampler
 from mt5canary.guardian.guards import GUARDS, Reading, first_breach
 from mt5canary.link.exchange import Recorder
 from mt5canary.link.session import ClosingSession
 from mt5canary.plan import Limits
-from mt5canary.wire.replies import SymbolSpecification, Tick
+from mt5canary.wire.replies import SymbolSpecification
 
 PROBE_TIMEOUT_MS = 1_000
 SET_SECONDS = 1.0
@@ -70,7 +70,6 @@ class WatchRecord:
     started: float = 0.0
     ended: float = 0.0
     probes: list[Probe] = field(default_factory=list)
-    quotes: list[Tick] = field(default_factory=list)
     drift_checks: list[DriftCheck] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -116,7 +115,7 @@ class Watch:
         limits: Limits,
         tell: Callable[[str, dict[str, Any]], None],
         *,
-        baseline: Baseline | None,
+        sampler: DriftSampler | None,
         lease: bool,
         record: Recorder = _no_record,
     ) -> None:
@@ -126,7 +125,7 @@ class Watch:
         self._magic = magic
         self._limits = limits
         self._tell = tell
-        self._baseline = baseline
+        self._sampler = sampler
         self._lease = lease
         self._write = record
         self._probe_book = ProbeBook(record, limits.latency.warn_ms)
@@ -174,6 +173,8 @@ class Watch:
             if now >= due.reading:
                 due.reading = now + SET_SECONDS
                 self._judge(record, self._read(record))
+                if self._sampler is not None:
+                    self._sampler.read_columns()
             if now >= due.progress:
                 due.progress += PROGRESS_SECONDS
                 self._tell("progress", {"watched": round(now - record.started, 1), "probes": len(record.probes)})
@@ -187,24 +188,22 @@ class Watch:
         except Finding as finding:
             self._went_wrong(record, "quote not sampled", finding)
             return
-        record.quotes.append(tick)
         self._reading_book.take_last()
-        assert self._session.last is not None
-        self._quote_book.add(self._session.last, tick)
+        exchange = self._session.last
+        assert exchange is not None
+        self._quote_book.add(exchange, tick)
+        if self._sampler is not None:
+            self._sampler.add(exchange.sent, tick.bid, tick.ask, tick.time_msc)
 
     def _check_drift(self, record: WatchRecord, after_seconds: float) -> None:
-        window, record.quotes = record.quotes, []
-        if self._baseline is None:
+        if self._sampler is None:
             return
-        try:
-            check = drift.compare(self._baseline, window, drift.checks_planned(self._limits), after_seconds)
-        except Finding as finding:
-            check = DriftCheck(after_seconds=after_seconds, rows=len(window), features=[], problem=str(finding))
+        check = self._sampler.check(after_seconds)
         record.drift_checks.append(check)
         self._quote_book.flush()
         self._write("drift", check)
         figures = {feature.feature: f"{feature.psi:.4f} (chance {feature.chance:.4f})" for feature in check.features}
-        self._tell("PSI", {**figures, "rows": check.rows} if not check.problem else {"problem": check.problem})
+        self._tell("PSI", {**figures, "rows": check.rows, **({"problem": check.problem} if check.problem else {})})
 
     def _probe(self, record: WatchRecord, due: float) -> None:
         status, sent, before = OK, time.monotonic_ns(), self._session.last

@@ -237,6 +237,7 @@ TASK = fitting(r"[^\s|\x00-\x1f\x7f]{1,64}", "a name of 1 to 64 characters witho
 TARGET_NAME = fitting(  # no dot: a field's dotted path must name it without doubt
     r"[A-Za-z0-9_-]{1,64}", "a name of letters, digits, - and _"
 )
+FEATURE = fitting(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}", "a feature's name of at most 64 letters, digits, _, . and -")
 DIGEST = fitting(r"[0-9a-f]{16}|[0-9a-f]{64}", "16 (legacy16) or 64 (sha256) lower-case hex digits")
 CURRENCY = fitting(r"[A-Z]{3,8}", "a currency's code such as USD")
 PUBLIC_KEY = fitting(r"[0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40}", "a public key of 40 characters in Z85")

@@ -62,6 +62,12 @@ class Resolved:
         """Return where a path of the plan leads."""
         return self.folder / relative
 
+    @property
+    def column_file(self) -> Path | None:
+        """Where the strategy writes its own features; None where the plan names none."""
+        columns = self.limits.drift.columns
+        return None if columns is None else self.path(columns)
+
     def masked(self) -> dict[str, Any]:
         """Return the plan in effect as plain values, defaults included, secrets masked."""
         return masked(self.plan)

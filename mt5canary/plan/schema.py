@@ -22,6 +22,7 @@ from mt5canary.plan.fields import (
     CRITERION,
     CURRENCY,
     DIGEST,
+    FEATURE,
     FILE,
     HOST,
     NAME,
@@ -82,6 +83,21 @@ def _within_maximum(volume: Decimal | None, values: Mapping[str, Any]) -> str | 
 
 def _rising(steps: tuple[Decimal, ...], values: Mapping[str, Any]) -> str | None:
     return "must rise from step to step" if any(later <= earlier for earlier, later in pairwise(steps)) else None
+
+
+BUILT_IN_FEATURES = ("log_return", "spread", "tick_rate")
+"""What the gateway's own quotes give; every other feature is a column of the strategy's file."""
+
+
+def _in_the_file(features: tuple[str, ...], values: Mapping[str, Any]) -> str | None:
+    """Refuse a feature that nothing gives, one that is named twice, and a file that no feature is read from."""
+    own = [name for name in features if name not in BUILT_IN_FEATURES]
+    if len(set(features)) < len(features):
+        return "must name each feature once"
+    if own and values.get("columns") is None:
+        return f"must be of {', '.join(BUILT_IN_FEATURES)}, or columns must name the file with {', '.join(own)}"
+    unused = not own and values.get("columns") is not None
+    return "must name at least one column of the file in columns" if unused else None
 
 
 class Account(Section, frozen=True, kw_only=True):
@@ -180,6 +196,15 @@ class Drift(Section, frozen=True, kw_only=True):
         int, whole(at_least=10, at_most=1_000_000), "fewer rows than this prove nothing"
     ] = 240
     max_events_24h: Annotated[int, whole(at_least=0, at_most=1_000), "drift events that a day may have"] = 5
+    columns: Annotated[
+        Path | None, FILE, "the strategy's own features: CSV with a header, to which it adds one row a sample"
+    ] = None
+    features: Annotated[
+        tuple[str, ...],
+        Several(FEATURE, least=1),
+        _in_the_file,
+        f"what is compared: {', '.join(BUILT_IN_FEATURES)}, from the gateway's quotes, and columns of the file",
+    ] = BUILT_IN_FEATURES
     baseline: Annotated[Path, FILE, "what the features look like"] = Path("baseline/eurusd.json")
 
 

@@ -48,7 +48,7 @@ def look(trading: TradingSession, spec: SymbolSpecification, ticket: int, limits
 
     def run(seconds: float = 1.0, every: float = 0.01, *, lease: bool = False) -> WatchRecord:
         tell: Callable[[str, dict[str, Any]], None] = lambda name, facts: None  # noqa: E731 -- typed for mypy
-        return Watch(trading, spec, ticket, MAGIC, patient, tell, baseline=None, lease=lease).run(seconds, every)
+        return Watch(trading, spec, ticket, MAGIC, patient, tell, sampler=None, lease=lease).run(seconds, every)
 
     return run
 
