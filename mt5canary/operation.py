@@ -170,9 +170,11 @@ class Operation:
         self.run.log("breaker", f"OPEN: {reason}", level="ERROR", books=("verify", "live"))
 
     def break_off(self, reason: str) -> None:
-        """Answer a breach: open the breaker, flatten at once, and halt the gateway too."""
-        self.trip(reason)
-        self.flatten(reason, "guardian")
+        """Answer a breach: open the breaker, flatten at once, and halt the gateway too, whatever the disk says."""
+        try:
+            self.trip(reason)
+        finally:
+            self.flatten(reason, "guardian")
 
     def record(self, kind: str, body: dict[str, Any] | msgspec.Struct, *, durable: bool = False) -> None:
         """Append to the chain."""

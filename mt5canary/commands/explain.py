@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _show(list(RETCODES), arguments.json)
     word = str(arguments.retcode).upper().removeprefix("TRADE_RETCODE_")
     named = [number for number, retcode in RETCODES.items() if retcode.name == word]
-    if not named and not word.isdigit():
+    if not named and not word.removeprefix("-").isdigit():
         raise UsageProblem(f"{arguments.retcode!r} is neither a retcode's number, such as 10018, nor its name")
     return _show(named or [int(word)], arguments.json)
 

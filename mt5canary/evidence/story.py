@@ -10,10 +10,12 @@ from typing import Any
 
 from mt5canary.evidence.exchanges import Told, told
 from mt5canary.evidence.verdict import Verdict
+from mt5canary.order.retcodes import explain
 
 CHANGING = ("OPEN", "CLOSE", "CLOSE_ALL", "HALT", "RESUME")
 READING = ("GET_TICK", "GET_DEALS", "GET_POSITIONS")
 MOST_EVENTS = 100
+DONE = 10009
 
 _ENVELOPE = frozenset({"prev", "seq", "at", "monotonic", "kind", "step"})
 
@@ -123,7 +125,15 @@ def answer(exchange: Told) -> str:
     took = "" if exchange.round_trip_ms is None else f" after {exchange.round_trip_ms:.3f} ms"
     if exchange.reply is None:
         return f"no reply that counts{took}: {exchange.failure or 'none came'}"
-    return f"reply {exchange.status}{took}: {_members(exchange.reply, _ANSWER)}"
+    return (
+        f"reply {exchange.status}{took}: {_members(exchange.reply, _ANSWER)}{_meaning(exchange.reply.get('retcode'))}"
+    )
+
+
+def _meaning(retcode: object) -> str:
+    """What a retcode other than a plain success means, for people."""
+    plain = type(retcode) is not int or retcode in (0, DONE)
+    return "" if plain else f" ({explain(int(str(retcode)))})"
 
 
 _ANSWER = (

@@ -28,10 +28,11 @@ class OrderProposal:
         why_breaker_open: Callable[[], str | None],
         reconciler: StateReconciler,
         finding: Callable[[str, str], object],
-        log: Callable[[str, str], object],
+        log: Callable[..., object],
         *,
         witness: Witness | None = None,
         required_level: str = "E2",
+        last_reset: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._session = session
         self._link = link
@@ -43,6 +44,7 @@ class OrderProposal:
         self._log = log
         self._witness = witness
         self._required_level = required_level
+        self._last_reset = last_reset
 
     @cached_property
     def spec(self) -> SymbolSpecification:
@@ -85,7 +87,7 @@ class OrderProposal:
 
     def volume_is_legal(self) -> list[Measurement]:
         """X2: the volume is the plan's, and legal for the symbol."""
-        choices = sizing.volume_choices(self._plan.planned_volume, self.spec)
+        choices = sizing.volume_choices(self._plan, self.spec)
         if choices is not None:
             self._finding("X2", choices)
         return sizing.volume_is_legal(self._plan.planned_volume, exact(self.order.volume), self.spec)
@@ -97,12 +99,14 @@ class OrderProposal:
             "sizing",
             f"{self._plan.side} {self._plan.planned_volume} {self._plan.symbol}: notional {risk.notional}, margin "
             f"{risk.margin}, worst loss to the stop {risk.worst_loss} {risk.currency}",
+            books=("verify", "live"),
         )
         return sizing.inside_limits(risk, self._limits)
 
     def terminal_agrees(self) -> list[Measurement]:
         """X4: the terminal accepts the order in check and refuses the impossible ones as predicted."""
-        asked = sizing.challenges(self.order, self.spec, self.tick)
+        now = self._session.tick(self._plan.symbol)  # for the stop that is too near only as things stand now
+        asked = sizing.challenges(self.order, self.spec, now)
         return [*sizing.accepted(self.check), *sizing.refused_as_predicted(self._session, asked)]
 
     def nothing_stands_in_the_way(self) -> list[Measurement]:
@@ -111,6 +115,9 @@ class OrderProposal:
         found = self._reconciler.reconcile("start")
         for discrepancy in found.discrepancies:
             self._finding("X5", str(discrepancy))
+        reset = self._last_reset()
+        if reset is not None:
+            self._finding("X5", f"the breaker was open before this run, and {reset}")
         in_the_way = "; ".join(f"{one.kind}: {one.text}" for one in found.blocking)
         return [
             equal("breaker", self._why_breaker_open() or "closed", "closed"),

@@ -1,7 +1,8 @@
-"""Every trade retcode: what it means, how final it is, what to do next.
+"""Every trade retcode and every ``last_error``: what it means, how final it is, what to do next.
 
-Numbers as in the MetaTrader5 package 5.0.6231; meanings from the MQL5 reference, "Trade Server Return Codes"; kind
-and next step are this project's own. One table for people, the harness and the report.
+Numbers as in the MetaTrader5 package 5.0.6231; meanings from the MQL5 reference, "Trade Server Return Codes", and
+the package's own texts; kind and next step are this project's own. One table for people, the harness and the report.
+A ``last_error`` is negative: the package answered ``None``, and its kind says what that means for an order.
 
 Kinds: ``ok`` still has to be verified in the history; ``final`` was refused and not executed; ``retry`` was refused
 for a passing reason (a new run may try again, this one never sends twice); ``reconcile`` and ``ambiguous`` leave the
@@ -134,8 +135,62 @@ _TABLE = (
     ),
 )
 
-RETCODES = {retcode.number: retcode for retcode in _TABLE}
-"""Every retcode by its number; 10005 and 10037 are not used."""
+_RECONNECT = "see that the terminal runs and is logged in on the gateway host"
+_LAST_ERRORS = (
+    Retcode(-1, "RES_E_FAIL", "the terminal's call failed", "ambiguous", _ASK),
+    Retcode(
+        -2,
+        "RES_E_INVALID_PARAMS",
+        "an argument has the wrong type, or a text is too long: nothing was sent",
+        "final",
+        "check the gateway's request: numbers as float, a comment of at most 29 characters",
+    ),
+    Retcode(-3, "RES_E_NO_MEMORY", "the package ran out of memory", "ambiguous", _ASK),
+    Retcode(-4, "RES_E_NOT_FOUND", "nothing of that name or number was found", "ambiguous", _ASK),
+    Retcode(
+        -5,
+        "RES_E_INVALID_VERSION",
+        "package and terminal do not match, as after the terminal's update",
+        "ambiguous",
+        f"{_ASK}; then update the MetaTrader5 package",
+    ),
+    Retcode(
+        -6,
+        "RES_E_AUTH_FAILED",
+        "login, password or server were refused",
+        "ambiguous",
+        f"{_ASK}; then log the terminal in by hand",
+    ),
+    Retcode(-7, "RES_E_UNSUPPORTED", "the function or the kind of account is not supported", "ambiguous", _ASK),
+    Retcode(
+        -8,
+        "RES_E_AUTO_TRADING_DISABLED",
+        "trading from Python is switched off in the terminal: nothing was sent",
+        "final",
+        "allow it in the terminal: Options, Expert Advisors, algorithmic trading via external Python API",
+    ),
+    Retcode(-10000, "RES_E_INTERNAL_FAIL", "the pipe to the terminal failed", "ambiguous", _ASK),
+    Retcode(-10001, "RES_E_INTERNAL_FAIL_SEND", "writing to the terminal's pipe failed, or it died", "ambiguous", _ASK),
+    Retcode(-10002, "RES_E_INTERNAL_FAIL_RECEIVE", "the terminal's answer was lost on the pipe", "ambiguous", _ASK),
+    Retcode(-10003, "RES_E_INTERNAL_FAIL_INIT", "no terminal was found, or it did not start", "final", _RECONNECT),
+    Retcode(
+        -10004,
+        "RES_E_INTERNAL_FAIL_CONNECT",
+        "there is no pipe to a terminal: nothing was sent",
+        "final",
+        _RECONNECT,
+    ),
+    Retcode(
+        -10005,
+        "RES_E_INTERNAL_FAIL_TIMEOUT",
+        "the terminal was reached and did not answer in time, or is not logged in",
+        "ambiguous",
+        _ASK,
+    ),
+)
+
+RETCODES = {retcode.number: retcode for retcode in _TABLE + _LAST_ERRORS}
+"""Every retcode and ``last_error`` by its number; 10005 and 10037 are not used."""
 
 
 def leaves_open(number: int | None) -> bool:
@@ -150,5 +205,5 @@ def explain(number: int) -> str:
     """A retcode in one line for people."""
     known = RETCODES.get(number)
     if known is None:
-        return f"{number}: no retcode of a trade server; take the outcome as unknown and {_ASK}"
+        return f"{number}: no retcode of a trade server and no last_error; take the outcome as unknown and {_ASK}"
     return f"{number} {known.name} ({known.kind}): {known.meaning}; next: {known.next_step}"

@@ -6,7 +6,7 @@ before anything is sent: ``tick_value`` is the account's money per tick and lot.
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 import msgspec
 from msgspec import Struct
@@ -15,7 +15,7 @@ from mt5canary.link.exchange import Refused
 from mt5canary.link.session import OrderFields, ReadSession
 from mt5canary.measurement import Measurement, above, at_least, at_most, equal, one_of
 from mt5canary.money import cents, exact, whole_steps
-from mt5canary.plan import Limits
+from mt5canary.plan import Limits, Order
 from mt5canary.wire.replies import AccountReply, CheckReply, SymbolSpecification, Tick
 
 INVALID_VOLUME = 10014
@@ -49,14 +49,20 @@ def volume_is_legal(planned: Decimal, asked: Decimal, spec: SymbolSpecification)
     return limits
 
 
-def volume_choices(planned: Decimal, spec: SymbolSpecification) -> str | None:
-    """What a person can do about a volume below the minimum; None where it is not."""
-    if planned >= exact(spec.volume_min):
+def volume_choices(order: Order, spec: SymbolSpecification) -> str | None:
+    """What a person can do about a volume that the symbol does not allow; None where it does."""
+    planned, smallest, step = order.planned_volume, exact(spec.volume_min), exact(spec.volume_step)
+    too_small = planned < smallest
+    if not too_small and whole_steps(planned, step) is not None:
         return None
+    origin = "order.volume" if order.volume is not None else f"{order.max_lot} max_lot x {order.risk_coefficient}"
+    wrong = f"is below the minimum of {smallest} lot" if too_small else f"lies between two steps of {step} lot"
+    legal = smallest if too_small else max(smallest, planned - planned % step)
+    raised = f" with order.max_lot raised to it (it is {order.max_lot})" if legal > order.max_lot else ""
     return (
-        f"{planned} lot is below the minimum of {spec.volume_min:g} lot that {spec.symbol} has here, in steps of "
-        f"{spec.volume_step:g}; nothing is rounded up. Choose another symbol, another type of account, or say "
-        f"order.volume: {spec.volume_min:g} in the plan"
+        f"{planned} lot ({origin}) {wrong}: {spec.symbol} has a minimum of {smallest} lot in steps of {step} here, and "
+        f"nothing is rounded up. Choose another symbol, another type of account (cent or micro), or say "
+        f"order.volume: {legal} in the plan{raised}"
     )
 
 
@@ -71,9 +77,13 @@ def order_fields(
     spec: SymbolSpecification,
     comment: str = "",
 ) -> OrderFields:
-    """The market order with its protective stop, from a quote; the stop is measured from the opening price."""
-    distance = stop_points * exact(spec.point)
+    """The market order with its protective stop, from a quote.
+
+    The stop is measured from the opening price and lies on the symbol's grid, never further away than planned.
+    """
+    grid, distance = exact(spec.tick_size), stop_points * exact(spec.point)
     stop = exact(tick.ask) - distance if side == "BUY" else exact(tick.bid) + distance
+    stop = (stop / grid).to_integral_value(ROUND_CEILING if side == "BUY" else ROUND_FLOOR) * grid
     return OrderFields(
         symbol=symbol,
         type="BUY" if side == "BUY" else "SELL",
@@ -96,6 +106,8 @@ class Exposure(Struct, frozen=True, kw_only=True):
     leverage: int
     margin_level_after: float
     spread_points: float
+    stop_points: float
+    stops_level: int
     currency: str
 
 
@@ -114,22 +126,26 @@ def exposure(
         leverage=account.leverage or 0,
         margin_level_after=check.margin_level,
         spread_points=float((exact(tick.ask) - exact(tick.bid)) / exact(spec.point)),
+        stop_points=float(_away_from_the_market(order, tick) / exact(spec.point)),
+        stops_level=spec.stops_level,
         currency=account.currency,
     )
+
+
+def _away_from_the_market(order: OrderFields, tick: Tick) -> Decimal:
+    """How far the stop is from the price that would close the position: Bid for a BUY, Ask for a SELL (MQL5)."""
+    stop = exact(order.sl)
+    return exact(tick.bid) - stop if order.type == "BUY" else stop - exact(tick.ask)
 
 
 def inside_limits(risk: Exposure, limits: Limits) -> list[Measurement]:
     """Margin, leverage, spread and worst loss are inside the plan's limits (X3)."""
     money = risk.currency
     return [
+        at_most("notional", risk.notional, risk.equity * limits.max_leverage, money),
         at_most("margin the order takes", risk.margin, risk.equity, money),
         at_least("margin level after the order", risk.margin_level_after, limits.loss.min_margin_level, "%"),
         at_most("account leverage", risk.leverage or None, limits.max_leverage, "1:N"),
-        at_most(
-            "notional over equity",
-            float(risk.notional / risk.equity) if risk.equity else None,
-            limits.max_leverage,
-        ),
         at_most("worst loss to the stop", risk.worst_loss, limits.loss.max_money, money),
         at_most(
             "worst loss to the stop over the balance",
@@ -138,6 +154,8 @@ def inside_limits(risk: Exposure, limits: Limits) -> list[Measurement]:
             "%",
         ),
         at_most("spread", risk.spread_points, limits.loss.max_spread_points, "points"),
+        above("stop's distance from the market", risk.stop_points, 0, "points"),
+        at_least("stop's distance against the symbol's stops level", risk.stop_points, risk.stops_level, "points"),
     ]
 
 
@@ -157,7 +175,7 @@ def challenges(order: OrderFields, spec: SymbolSpecification, tick: Tick) -> lis
         return msgspec.structs.replace(order, **changes)
 
     step, smallest = exact(spec.volume_step), exact(spec.volume_min)
-    inside_stops = spec.stops_level * exact(spec.point) / 2 if spec.stops_level else Decimal(0)
+    inside_stops = spec.stops_level // 2 * exact(spec.point)
     near = exact(tick.bid) - inside_stops if order.type == "BUY" else exact(tick.ask) + inside_stops
     wrong_side = near + (100 if order.type == "BUY" else -100) * exact(spec.point)
     volume = (INVALID_VOLUME,)

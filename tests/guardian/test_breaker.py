@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mt5canary.guardian.breaker import Breaker, BreakerOpen
+from mt5canary.order.journal import Intent, Journal
 
 
 @pytest.fixture
@@ -103,3 +104,53 @@ def test_without_its_file_and_with_a_journal_that_cannot_be_read_it_is_open(brea
     """Where nothing can say that it never opened, it counts as open."""
     (breaker.path.parent / "journal.jsonl").write_bytes(b"\xff\n")
     assert "cannot be read" in (breaker.why_open() or "")
+
+
+def test_file_that_says_closed_does_not_outweigh_a_later_opening(breaker: Breaker) -> None:
+    """A crash between the journal's note and the file, or an old copy put back: the journal's last word counts."""
+    breaker.trip("once")
+    breaker.reset("looked into it", "A. Person")
+    old = breaker.path.read_bytes()
+    breaker.trip("again")
+    breaker.path.write_bytes(old)
+    assert "again" in (Breaker(breaker.path.parent).why_open() or "")
+
+
+def test_trip_over_an_unreadable_file_is_remembered_by_the_journal(breaker: Breaker) -> None:
+    """Whoever then deletes the broken file has closed nothing."""
+    breaker.path.write_bytes(b"{")
+    breaker.trip("a loss")
+    breaker.path.unlink()
+    assert "a loss" in (Breaker(breaker.path.parent).why_open() or "")
+
+
+def test_file_of_a_newer_version_is_open_and_says_which(breaker: Breaker) -> None:
+    """A later program's state is not read as closed, whatever it says."""
+    breaker.path.write_text(json.dumps({"schema": 2, "open": False}))
+    assert "it says 2, this program knows 1" in (breaker.why_open() or "")
+
+
+def test_disk_that_is_full_opens_it_in_this_process(breaker: Breaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be written latches all the same for whoever is about to send, and the trouble is said."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Journal, "_append", full)
+    with pytest.raises(OSError, match="No space left"):
+        breaker.trip("a loss")
+    with pytest.raises(BreakerOpen, match="a loss"):
+        breaker.require_closed()
+
+
+def test_reset_is_told_until_the_next_order_is_meant(breaker: Breaker) -> None:
+    """Who, why, and what it had been open for: the next run reports it, the one after an order does not."""
+    assert breaker.last_reset() is None
+    breaker.trip("a loss")
+    breaker.reset("looked into it", "A. Person")
+    said = breaker.last_reset() or ""
+    for part in ("A. Person reset it at 2", "looked into it", "it was open for: a loss"):
+        assert part in said
+    intent = Intent(uuid="u", nonce="N", run="r", symbol="EURUSD", side="BUY", volume="0.001", magic=1196)
+    Journal(breaker.path.parent).begin(intent)
+    assert breaker.last_reset() is None

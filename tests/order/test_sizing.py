@@ -5,13 +5,23 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mt5canary.measurement import Measurement, Outcome, worst
-from mt5canary.order.sizing import challenges, may_be_traded, order_fields, volume_choices, volume_is_legal
-from mt5canary.wire.replies import SymbolSpecification, Tick
+from mt5canary.order.sizing import (
+    challenges,
+    exposure,
+    inside_limits,
+    may_be_traded,
+    order_fields,
+    volume_choices,
+    volume_is_legal,
+)
+from mt5canary.plan import Limits, Resolved
+from mt5canary.wire.replies import AccountReply, CheckReply, SymbolSpecification, Tick
 
 TICK = Tick(bid=1.08, ask=1.08008, time_msc=1)
 
@@ -72,13 +82,84 @@ def test_volume_that_is_not_the_plans_never_passes(planned: Decimal, asked: Deci
     assert (outcome(volume_is_legal(planned, asked, symbol())) is Outcome.PASS) == (planned == asked)
 
 
-def test_too_small_a_volume_comes_with_the_choices() -> None:
-    """The person reads what the minimum is and what can be done."""
-    said = volume_choices(Decimal("0.001"), symbol(volume_min=0.01, volume_step=0.01))
-    assert said is not None
-    assert "0.01" in said
-    assert "nothing is rounded up" in said
-    assert volume_choices(Decimal("0.001"), symbol()) is None
+RETAIL = {"volume_min": 0.01, "volume_step": 0.01}
+
+
+@pytest.mark.parametrize(
+    ("changes", "spec", "said"),
+    [
+        ({}, RETAIL, ("0.001 lot (0.01 max_lot x 0.1) is below the minimum of 0.01 lot", "order.volume: 0.01 in the")),
+        ({"volume": Decimal("0.002")}, RETAIL, ("0.002 lot (order.volume) is below",)),
+        ({}, {"volume_min": 0.1, "volume_step": 0.1}, ("order.volume: 0.1", "order.max_lot raised to it (it is 0.01)")),
+        ({"volume": Decimal("0.0025")}, {}, ("lies between two steps of 0.001 lot", "order.volume: 0.002")),
+    ],
+)
+def test_volume_that_is_not_legal_comes_with_the_choices(
+    plan: Resolved, changes: dict[str, Any], spec: dict[str, Any], said: tuple[str, ...]
+) -> None:
+    """The person reads how the volume came about, what the symbol allows, and every way out."""
+    text = volume_choices(msgspec.structs.replace(plan.plan.order, **changes), symbol(**spec)) or ""
+    for part in (*said, "nothing is rounded up", "another symbol", "another type of account"):
+        assert part in text, text
+
+
+def test_legal_volume_needs_no_choice(plan: Resolved) -> None:
+    """Where the symbol allows the plan's volume nobody is told to choose."""
+    assert volume_choices(plan.plan.order, symbol()) is None
+
+
+ACCOUNT = AccountReply(
+    uuid="u", status="ok", balance=200, equity=200, margin=0, free_margin=200, margin_level=0, currency="USD",
+    leverage=3000,
+)  # fmt: skip
+CHECK = CheckReply(uuid="u", status="ok", retcode=0, margin=0.04, margin_free=199.96, margin_level=500_000.0)
+
+
+@pytest.mark.parametrize(
+    ("side", "worst_loss"),
+    [("BUY", "0.20"), ("SELL", "0.20")],
+)
+def test_exposure_is_in_the_accounts_money(side: str, worst_loss: str) -> None:
+    """0.001 lot of EURUSD at 1.08008: 108.01 USD of notional, 4 cents of margin, 20 cents to a stop 200 points away."""
+    order = order_fields("EURUSD", side, Decimal("0.001"), 200, 20, 1196, TICK, symbol())
+    risk = exposure(order, symbol(), TICK, ACCOUNT, CHECK)
+    assert (str(risk.margin), str(risk.worst_loss), risk.currency) == ("0.04", worst_loss, "USD")
+    assert str(risk.notional) == ("108.01" if side == "BUY" else "108.00")
+
+
+@pytest.mark.parametrize(
+    ("changes", "limit", "broken"),
+    [
+        ({}, {}, []),
+        ({"notional": Decimal(600_001)}, {}, ["notional"]),
+        ({"margin": Decimal(201)}, {}, ["margin the order takes"]),
+        ({"margin_level_after": 499.0}, {}, ["margin level after the order"]),
+        ({"leverage": 3001}, {}, ["account leverage"]),
+        ({"worst_loss": Decimal("5.01")}, {"max_percent": Decimal(99)}, ["worst loss to the stop"]),
+        ({"worst_loss": Decimal("5.01")}, {"max_money": Decimal(99)}, ["worst loss to the stop over the balance"]),
+        ({"spread_points": 61.0}, {}, ["spread"]),
+        ({"stops_level": 193}, {}, ["stop's distance against the symbol's stops level"]),
+        ({"stop_points": 0.0}, {}, ["stop's distance from the market"]),
+    ],
+)
+def test_each_limit_of_the_risk_breaks_on_its_own(
+    limits: Limits, changes: dict[str, Any], limit: dict[str, Any], broken: list[str]
+) -> None:
+    """Notional, margin, leverage, worst loss, spread and the stop's distance, one after the other."""
+    order = order_fields("EURUSD", "BUY", Decimal("0.001"), 200, 20, 1196, TICK, symbol())
+    risk = msgspec.structs.replace(exposure(order, symbol(), TICK, ACCOUNT, CHECK), **changes)
+    plan = msgspec.structs.replace(limits, loss=msgspec.structs.replace(limits.loss, **limit))
+    assert [one.name for one in inside_limits(risk, plan) if one.outcome is not Outcome.PASS] == broken
+
+
+@given(st.sampled_from(["BUY", "SELL"]), st.integers(100, 5000), st.sampled_from([0.00001, 0.00005, 0.00025, 0.01]))
+def test_stop_lies_on_the_grid_and_never_further_than_planned(side: str, points: int, tick_size: float) -> None:
+    """A grid coarser than a point pulls the stop nearer, so that the worst loss is not above the plan's."""
+    order = order_fields("EURUSD", side, Decimal("0.001"), points, 20, 1196, TICK, symbol(tick_size=tick_size))
+    opening = Decimal(str(TICK.ask if side == "BUY" else TICK.bid))
+    distance = opening - Decimal(str(order.sl)) if side == "BUY" else Decimal(str(order.sl)) - opening
+    assert Decimal(str(order.sl)) % Decimal(str(tick_size)) == 0
+    assert 0 <= points * Decimal("0.00001") - distance < Decimal(str(tick_size))
 
 
 @given(st.sampled_from(["BUY", "SELL"]), st.integers(1, 5000))
@@ -91,7 +172,7 @@ def test_stop_lies_on_the_losing_side(side: str, points: int) -> None:
 
 
 @pytest.mark.parametrize("side", ["BUY", "SELL"])
-@pytest.mark.parametrize("stops_level", [0, 50])
+@pytest.mark.parametrize("stops_level", [0, 1, 50, 51])
 def test_every_challenge_is_impossible_for_its_own_reason(side: str, stops_level: int) -> None:
     """Volumes outside the rules, stops on the wrong side or too near, a symbol that does not exist."""
     spec = symbol(stops_level=stops_level)
@@ -105,6 +186,10 @@ def test_every_challenge_is_impossible_for_its_own_reason(side: str, stops_level
     assert (wrong > TICK.bid) if side == "BUY" else (wrong < TICK.ask)
     assert asked["unknown symbol"].symbol != "EURUSD"
     assert ("stop too near" in asked) == (stops_level > 0)
+    if stops_level:
+        near = asked["stop too near"].sl
+        points = (TICK.bid - near if side == "BUY" else near - TICK.ask) / spec.point
+        assert -1e-6 < points < stops_level - 1e-6
     for name, challenge in asked.items():
         changed = [field for field in ("symbol", "volume", "sl") if getattr(challenge, field) != getattr(order, field)]
         assert len(changed) == 1, name
