@@ -71,6 +71,7 @@ class Operation:
         self.is_kept = False
         self.dialect = Dialect(resolved.target.protocol)
         self.link: LinkInspection | None = None
+        self._reconciler: StateReconciler | None = None
         self.gateway = gateway
 
     @cached_property
@@ -121,7 +122,7 @@ class Operation:
     def reconciler(self, session: ReadSession) -> StateReconciler:
         """Journal, positions and history side by side; only in a live run is the journal told what they prove."""
         plan = self.resolved.plan.order
-        return StateReconciler(
+        self._reconciler = StateReconciler(
             session,
             self.journal,
             plan.magic,
@@ -133,6 +134,7 @@ class Operation:
             self.log,
             writes=self.run.mode == "live",
         )
+        return self._reconciler
 
     @property
     def id(self) -> str:
@@ -159,6 +161,8 @@ class Operation:
 
     def fill(self, level: str, **facts: Any) -> None:
         """Say what is known of the order, and on what level of evidence."""
+        if self._way_out is not None and facts["position"]:
+            self._way_out.expected.add(facts["position"])
         self.run.fill(level, **facts)
 
     def trip(self, reason: str) -> None:
@@ -250,14 +254,16 @@ class Operation:
     def _arm(self, signer: Signer, clock_offset: timedelta) -> None:
         magic = self.resolved.plan.order.magic
         account = self.resolved.target.account
-        self._way_out = WayOut(self.route, signer, magic, self.record)
+        capabilities = None if self.link is None else self.link.hello.capabilities
+        spared = frozenset[int]() if self._reconciler is None else self._reconciler.kept
+        self._way_out = WayOut(self.route, signer, magic, self.record, capabilities=capabilities, spared=spared)
         self._watchdog = watchdog.Watchdog(
             watchdog.settings(
                 self.route,
                 self.secret,
                 (account.server, account.login),
                 clock_offset,
-                magic,
+                self._way_out,
                 (self.run.folder / WATCHDOG_LOG).absolute(),
             ),
             keep_open=() if self.gateway is None else (self.gateway.input_descriptor,),

@@ -5,11 +5,10 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from mt5canary.errors import Finding, UsageProblem
-from mt5canary.link.clock import parse_time
+from mt5canary.link.clock import ahead_of_this_host
 from mt5canary.link.connection import Route
 from mt5canary.link.dialect import Dialect
 from mt5canary.link.exchange import Recorder
@@ -71,9 +70,9 @@ def expected_account(resolved: Resolved, session: ReadSession) -> HelloReply:
 def _signer(resolved: Resolved, session: ReadSession) -> Signer:
     """A signer for the plan's account, in the gateway's clock."""
     hello = expected_account(resolved, session)
-    ahead = parse_time(hello.server_time) / 1e9 - datetime.now(UTC).timestamp()
+    ahead = ahead_of_this_host(hello.server_time)
     account = resolved.target.account
-    return Signer(secret_of(resolved), account.server, account.login, timedelta(seconds=ahead))
+    return Signer(secret_of(resolved), account.server, account.login, ahead)
 
 
 def way_out(resolved: Resolved, record: Recorder = nothing) -> WayOut:

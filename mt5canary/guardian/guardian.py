@@ -98,7 +98,7 @@ class Guardian:
             self._limits,
             self._tell,
             sampler=self._sampler,
-            lease="LEASE" in self._hello.capabilities,
+            lease=self._flight.has_lease,
             record=self._record,
         )
         plan = self._limits.watch

@@ -8,6 +8,7 @@ quarter of an hour.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -57,6 +58,11 @@ def parse_time(text: str) -> int:
         raise LinkFinding(f"the time {text!r} names no zone")
     whole = int(moment.replace(microsecond=0).timestamp())
     return whole * 1_000_000_000 + moment.microsecond * 1000
+
+
+def ahead_of_this_host(server_time: str) -> timedelta:
+    """How far a gateway's clock is ahead of this host's, from the time in a reply that has just come."""
+    return timedelta(microseconds=(parse_time(server_time) - time.time_ns()) // 1000)
 
 
 def estimate(samples: Iterable[tuple[Exchange, PingReply]]) -> ClockOffset:

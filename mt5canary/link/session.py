@@ -69,6 +69,10 @@ class Signer:
     def __repr__(self) -> str:
         return f"Signer(server={self._server!r}, login={self._login})"
 
+    def by_clock(self, ahead: timedelta) -> Signer:
+        """The same signer by a gateway's clock that is so far ahead of this host's."""
+        return Signer(self._secret, self._server, self._login, ahead)
+
     def __call__(self, request: Request) -> str:
         """The risk signature of a request, as of now."""
         return sign(self._secret, request, self._server, self._login, datetime.now(UTC) + self.clock_offset)
@@ -343,9 +347,13 @@ class ClosingSession(ReadSession):
         """Close one position, all of it."""
         return self._ask(self._signed(requests.Close(**envelope(), ticket=ticket)), replies.CloseReply)
 
-    def close_all(self, magic: int, reason: str) -> replies.CloseAllReply:
-        """Close every position of a magic number; a refusal that carries both lists is a reply too."""
-        request = self._signed(requests.CloseAll(**envelope(), magic=magic, reason=reason))
+    def close_all(self, magic: int | None, reason: str) -> replies.CloseAllReply:
+        """Close every position of a magic number, or (None) of the account.
+
+        A refusal that carries both lists is a reply too.
+        """
+        whose: dict[str, Any] = {"scope": "account"} if magic is None else {"magic": magic}
+        request = self._signed(requests.CloseAll(**envelope(), **whose, reason=reason))
         try:
             return self._ask(request, replies.CloseAllReply)
         except Refused:

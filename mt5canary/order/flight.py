@@ -114,6 +114,11 @@ class CanaryFlight:
             session, self._proposal.order, self._proposal.spec, self._link.zone, self._run.log, self._drill_nonces
         )
 
+    @property
+    def has_lease(self) -> bool:
+        """Whether the gateway is asked to close by itself when we are gone; not where that ends a kept position."""
+        return "LEASE" in self._link.hello.capabilities and not self._reconciler.kept
+
     def fly(self, session: TradingSession) -> list[Measurement]:
         """X7: put the intent on the disk, send the order once, and see it filled in time."""
         self._trading = session
@@ -138,7 +143,7 @@ class CanaryFlight:
     def _keep_alive(self) -> None:
         """Renew the lease where the gateway offers one; one that it then refuses is no reason not to trade."""
         due = time.monotonic() - self._lease_renewed >= LEASE_RENEWAL_SECONDS
-        if self._trading is None or not due or "LEASE" not in self._link.hello.capabilities:
+        if self._trading is None or not due or not self.has_lease:
             return
         self._lease_renewed = time.monotonic()
         try:

@@ -23,23 +23,8 @@ from mt5canary.order.reconciliation import (
     is_tracked,
     reconcile,
 )
+from mt5canary.order.server_time import PENDING_SECONDS, SECOND, window
 from mt5canary.wire.replies import Deal, Order, Position
-
-SECOND = 1_000_000_000
-WEST_SECONDS, EAST_SECONDS = 12 * 3600, 14 * 3600
-"""A trade server's clock may run in any zone, from UTC-12 to UTC+14."""
-
-PENDING_SECONDS = 48 * 3600
-"""How far back an active order is looked for: ours are market orders, which hang for seconds at most."""
-
-
-def window(since_ns: int, until_ns: int) -> dict[str, int]:
-    """A window of server time, in ms, that covers two instants of UTC whatever the server's zone is."""
-    margin = 60
-    return {
-        "from_msc": max(1, since_ns // 1_000_000 - (WEST_SECONDS + margin) * 1000),
-        "to_msc": until_ns // 1_000_000 + (EAST_SECONDS + margin) * 1000,
-    }
 
 
 class StateReconciler:
@@ -69,6 +54,8 @@ class StateReconciler:
         self._record = record
         self._log = log
         self._writes = writes
+        self.kept: frozenset[int] = frozenset()
+        """The positions that earlier runs keep by plan, as the start of this one found them."""
 
     def reconcile(self, phase: Phase) -> Reconciliation:
         """Read the three books and compare them; raises Finding where one of them cannot be read."""
@@ -78,6 +65,8 @@ class StateReconciler:
         for discrepancy in found.discrepancies:
             level = "ERROR" if discrepancy.blocks else "INFO"
             self._log("StateReconciler", str(discrepancy), level=level)
+        if phase == "start":
+            self.kept = found.kept
         if self._writes:
             self._settle(found)
         return found

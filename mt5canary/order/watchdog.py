@@ -87,7 +87,7 @@ class Watchdog:
 
 
 def settings(
-    route: Route, secret: bytes, account: tuple[str, int], offset: timedelta, magic: int, report: Path
+    route: Route, secret: bytes, account: tuple[str, int], offset: timedelta, way_out: WayOut, report: Path
 ) -> dict[str, Any]:
     """What the watchdog needs; ``report`` is the file that its result goes to."""
     curve = route.curve
@@ -99,12 +99,14 @@ def settings(
         "server": account[0],
         "login": account[1],
         "offset_seconds": offset.total_seconds(),
-        "magic": magic,
+        "magic": way_out.magic,
+        "capabilities": None if way_out.capabilities is None else sorted(way_out.capabilities),
+        "spared": sorted(way_out.spared),
         "report": str(report),
     }
 
 
-def way_out(given: dict[str, Any]) -> WayOut:
+def described_way_out(given: dict[str, Any]) -> WayOut:
     """The way out that the settings describe."""
     curve = None
     if given["curve"]:
@@ -117,7 +119,8 @@ def way_out(given: dict[str, Any]) -> WayOut:
         timedelta(seconds=given["offset_seconds"]),
     )
     route = Route(url=given["url"], source=given["source"], curve=curve)
-    return WayOut(route, signer, given["magic"], lambda kind, body: None)
+    known, spared = given["capabilities"], given["spared"]
+    return WayOut(route, signer, given["magic"], lambda kind, body: None, capabilities=known, spared=spared)
 
 
 def main() -> None:
@@ -142,7 +145,7 @@ def main() -> None:
 
 
 def _flatten(given: dict[str, Any], reason: str) -> None:
-    result = way_out(given).flatten(reason, "watchdog")
+    result = described_way_out(given).flatten(reason, "watchdog")
     with Path(given["report"]).open("ab") as file:
         file.write(msgspec.json.encode({"at": time.time_ns(), **msgspec.structs.asdict(result)}) + b"\n")
         file.flush()

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from mt5canary.errors import Finding
 from mt5canary.link.session import OrderFields, TradingSession, new_uuid
 from mt5canary.order.journal import Intent, Journal
-from mt5canary.order.reconciler import window
 from mt5canary.order.reconciliation import Kind
+from mt5canary.order.server_time import window
 from tests.link.between import Answer, Between, PassOn, answer
 from tests.order.conftest import MAGIC, reconciler
 
