@@ -30,10 +30,11 @@ SHORT_WATCH = ["--set=targets.simulator.limits.watch.for=2s", "--set=targets.sim
 
 
 class Ran(NamedTuple):
-    """What one process took: wall seconds, and the peak of its memory in MiB."""
+    """What one process took: wall seconds, the peak of its memory in MiB, and when it started (s since 1970)."""
 
     seconds: float
     peak: float
+    started: float
 
 
 def measure() -> list[Ratio | Figure]:
@@ -44,7 +45,7 @@ def measure() -> list[Ratio | Figure]:
 
 
 def _preflights(folder: Path) -> list[Ratio | Figure]:
-    ours = _copy_harness(folder / "preflight")
+    ours = copy_harness(folder / "preflight")
     _run(ours, _pytest("-m", "preflight"))
     measured = _measurements(ours)
     empty = _empty_tests(folder / "empty-preflight", len(measured))
@@ -74,7 +75,7 @@ def _preflights(folder: Path) -> list[Ratio | Figure]:
 
 
 def _rehearsals(folder: Path) -> list[Ratio | Figure]:
-    ours = _copy_harness(folder / "rehearsal")
+    ours = copy_harness(folder / "rehearsal")
     command = _pytest("-m", "live", *SHORT_WATCH)
     _run(ours, command, may_fail=True)
     measured = _measurements(ours)
@@ -99,7 +100,8 @@ def _keep(peaks: list[float], ran: Ran) -> float:
     return ran.seconds
 
 
-def _copy_harness(folder: Path) -> Path:
+def copy_harness(folder: Path) -> Path:
+    """Copy what a run needs of this repository."""
     folder.mkdir()
     for name in PARTS:
         source = ROOT / name
@@ -132,8 +134,8 @@ def _openhtf(folder: Path, measured: Sequence[int]) -> list[str]:
 
 
 def _run(folder: Path, command: list[str], *, may_fail: bool = False) -> Ran:
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    started = time.perf_counter()
+    environment = quiet_environment()
+    started, wall = time.perf_counter(), time.time()
     process = subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -142,7 +144,23 @@ def _run(folder: Path, command: list[str], *, may_fail: bool = False) -> Ran:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode and not may_fail:
         raise RuntimeError(f"{command} ended with status {process.returncode}")
-    return Ran(seconds, used.ru_maxrss / 1024)
+    return Ran(seconds, used.ru_maxrss / 1024, wall)
+
+
+def quiet_environment() -> dict[str, str]:
+    """This process's variables, without the one that would have every run compile everything again."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
+def run_pytest(folder: Path, *arguments: str) -> Ran:
+    """Run pytest there."""
+    return _run(folder, _pytest(*arguments))
+
+
+def first_exchange(folder: Path) -> float:
+    """When the last run sent its first request, in seconds since 1970."""
+    sent = next(record["sent_wall"] for record in _records(folder) if record["kind"] == "exchange")
+    return float(sent) / 1e9
 
 
 def _latest(folder: Path) -> Path:
