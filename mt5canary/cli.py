@@ -31,6 +31,7 @@ COMMANDS = {
     ),
     "reset": ("mt5canary.commands.breaker", "close the breaker again, by name and with a reason"),
     "serve": ("mt5canary.gateway.command", "run the gateway beside a terminal, real or simulated"),
+    "verify": ("mt5canary.verify.command", "what a bundle proves, offline, from its raw records"),
 }
 """Each command with the module that carries it out and its line in --help."""
 

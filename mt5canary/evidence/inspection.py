@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -55,7 +56,7 @@ class EvidenceInspection:
         batched = read_batches(self._records, exchanges)
         uuids = [record["uuid"] for record in exchanges]
         answered = [record for record in exchanges if record.get("reply") is not None]
-        own = [record for record in answered if _reply(record).get("uuid") == record["uuid"]]
+        own = [record for record in answered if reply_of(record).get("uuid") == record["uuid"]]
         measurements = [
             equal("exchanges in the evidence", len(exchanges) + batched.exchanges, made, samples=made),
             *batched.measurements(),
@@ -74,17 +75,12 @@ class EvidenceInspection:
         ]
         if order is not None:
             for name, number in (("ticket", order.ticket), ("deal", order.deal)):
-                actions = {record["action"] for record in answered if _holds(_reply(record), number)}
+                actions = {record["action"] for record in answered if holds(reply_of(record), number)}
                 measurements.append(
                     at_least(f"kinds of replies that hold the {name} {number}", len(actions), 2, samples=len(answered))
                 )
-            measurements.append(self._level_reached())
+            measurements.append(level_reached(self._run.evidence_level, self._required_level))
         return measurements
-
-    def _level_reached(self) -> Measurement:
-        reached, required = self._run.evidence_level, self._required_level
-        outcome = Outcome.PASS if reached >= required else Outcome.UNPROVEN
-        return by_rule("evidence level of the fill", reached, outcome, f">= {required}")
 
     def times_agree(self) -> list[Measurement]:
         """E4: this host's clocks agree with each other, and the deal lies in its exchange."""
@@ -136,8 +132,7 @@ class EvidenceInspection:
             at_least("documents bound into the chain", len(documents), 2, samples=len(documents)),
         ]
         for document in documents:
-            content = (run.folder / document["name"]).read_bytes()
-            measurements.append(equal(document["name"], hashlib.sha256(content).hexdigest(), document["sha256"]))
+            measurements.append(as_bound(run.folder, document))
         for book, name in BOOKS.items():
             written = (run.folder / name).read_text(encoding="utf-8")
             measurements.append(equal(f"{name} is the view of its records", written == render(records, book), True))
@@ -154,7 +149,20 @@ def _in_order(exchanges: list[dict[str, Any]]) -> bool:
     return True
 
 
-def _reply(record: dict[str, Any]) -> dict[str, Any]:
+def level_reached(reached: str, required: str) -> Measurement:
+    """The level of evidence that the fill came to, against the plan's."""
+    outcome = Outcome.PASS if reached >= required else Outcome.UNPROVEN
+    return by_rule("evidence level of the fill", reached, outcome, f">= {required}")
+
+
+def as_bound(folder: Path, document: dict[str, Any]) -> Measurement:
+    """A document's bytes against the digest that the chain has of them."""
+    content = (folder / document["name"]).read_bytes()
+    return equal(document["name"], hashlib.sha256(content).hexdigest(), document["sha256"])
+
+
+def reply_of(record: dict[str, Any]) -> dict[str, Any]:
+    """The reply of an ``exchange`` record, empty where there is none that can be read."""
     try:
         reply = msgspec.json.decode(chain.raw(record, "reply") or b"")
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -162,9 +170,10 @@ def _reply(record: dict[str, Any]) -> dict[str, Any]:
     return reply if isinstance(reply, dict) else {}
 
 
-def _holds(value: Any, number: int) -> bool:
+def holds(value: Any, number: int) -> bool:
+    """Whether a reply holds a number anywhere."""
     if isinstance(value, dict):
-        return any(_holds(member, number) for member in value.values())
+        return any(holds(member, number) for member in value.values())
     if isinstance(value, list):
-        return any(_holds(member, number) for member in value)
+        return any(holds(member, number) for member in value)
     return type(value) is int and value == number

@@ -15,7 +15,7 @@ from mt5canary.guardian.breaker import Breaker
 from mt5canary.guardian.column_file import ColumnFile
 from mt5canary.guardian.drift import DriftSampler, load_numbers
 from mt5canary.guardian.guards import Reading
-from mt5canary.guardian.watch import Watch, WatchRecord
+from mt5canary.guardian.watch import Watch, WatchRecord, summary
 from mt5canary.link.latency import RoundTrips
 from mt5canary.link.session import TradingSession
 from mt5canary.measurement import Measurement, unproven
@@ -104,6 +104,7 @@ class Guardian:
         plan = self._limits.watch
         self._log("guardian", f"watching for {plan.duration.total_seconds():g} s", books=("verify", "live"))
         record = watch.run(plan.duration.total_seconds(), plan.every.total_seconds())
+        self._record("watch", summary(record))
         if record.breach is not None:
             reason = f"guard {record.breach.guard}: {record.breach.text}"
             self._on_breach(reason)

@@ -89,6 +89,19 @@ class WatchRecord:
         return [probe.latency_ms for probe in self.probes]
 
 
+def summary(watch: WatchRecord) -> dict[str, Any]:
+    """The ``watch`` record: what no exchange shows of a watch, in monotonic seconds."""
+    return {
+        "started": watch.started,
+        "ended": watch.ended,
+        "largest_gap_seconds": watch.largest_gap_seconds,
+        "probes": len(watch.probes),
+        "readings": len(watch.readings),
+        "guards_run": watch.guards_run,
+        "errors": watch.errors,
+    }
+
+
 class _Due:
     """When each thing that the watch does is due next, in monotonic seconds."""
 

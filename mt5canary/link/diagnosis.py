@@ -98,7 +98,7 @@ class Walk:
         self._symbol = symbol
         host, _, port = session.route.url.removeprefix("tcp://").rpartition(":")
         self._host, self._port = host.strip("[]"), int(port)
-        self._resolution = remoteness.Resolution(host=self._host, addresses=(), at=0)
+        self._resolution = remoteness.Resolution(host=self._host, addresses=(), resolved_at=0)
         self._hello: HelloReply | None = None
         self._offset = clock.ClockOffset(offset_ms=0.0, uncertainty_ms=0.0, samples=0)
 

@@ -108,6 +108,14 @@ def may_trade(hello: HelloReply) -> list[Measurement]:
     ]
 
 
+def still_answers(now: HelloReply, first: HelloReply) -> list[Measurement]:
+    """The gateway is the instance that it was at the start, and is not halted (X5)."""
+    return [
+        equal("gateway halted", f"halted: {now.halt_reason}" if now.halted else "no", "no"),
+        equal("same gateway instance", now.gateway.instance, first.gateway.instance),
+    ]
+
+
 def base_answered(ping: PingReply, pinged: Exchange) -> list[Measurement]:
     """What ``PING`` alone shows where ``HELLO`` is unknown (L3)."""
     nonce = frames.parse(pinged.request)["nonce"]

@@ -250,6 +250,8 @@ class LinkInspection:
         try:
             now = remoteness.resolve(*self._endpoint)
         except Finding as finding:
-            now = remoteness.Resolution(host=f"{self._endpoint[0]} ({finding})", addresses=(), at=time.time_ns())
+            now = remoteness.Resolution(
+                host=f"{self._endpoint[0]} ({finding})", addresses=(), resolved_at=time.time_ns()
+            )
         self._record("resolution", now)
         return remoteness.resolves_as_before(self.resolution, now)

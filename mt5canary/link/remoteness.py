@@ -30,7 +30,7 @@ class Resolution(Struct, frozen=True, kw_only=True):
 
     host: str
     addresses: tuple[str, ...]
-    at: int
+    resolved_at: int
 
 
 def resolve(host: str, port: int) -> Resolution:
@@ -47,7 +47,7 @@ def resolve(host: str, port: int) -> Resolution:
         reason = getattr(error, "strerror", None) or str(error)
         raise Finding(f"the gateway's host {host!r} cannot be resolved: {reason}; check the name and DNS") from None
     addresses = tuple(dict.fromkeys(str(entry[4][0]).split("%")[0] for entry in found))
-    return Resolution(host=host, addresses=addresses, at=time.time_ns())
+    return Resolution(host=host, addresses=addresses, resolved_at=time.time_ns())
 
 
 def own_interfaces() -> tuple[Interface, ...]:

@@ -9,6 +9,8 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from mt5canary.errors import Finding, Unproven
+from mt5canary.link.clock import ClockOffset, ServerZone
+from mt5canary.link.exchange import Exchange
 from mt5canary.link.inspection import LinkInspection
 from mt5canary.link.session import ReadSession, TradingSession
 from mt5canary.measurement import Measurement, Outcome, at_level, equal, worst
@@ -346,12 +348,20 @@ class CanaryFlight:
     def times_of_the_fill(self) -> FillTimes | None:
         """When the deal came, against its request; None where there is no deal or no reply."""
         canary, deal = self.canary, self.opening_deal
-        if canary is None or canary.exchange is None or canary.exchange.round_trip_ms is None or deal is None:
+        if canary is None or canary.exchange is None or deal is None:
             return None
-        zone, offset = self._link.zone, self._link.offset
-        made = deal.time_msc - zone.offset_seconds * 1000 - offset.offset_ms
-        slack = offset.uncertainty_ms + abs(zone.residual_ms) + self._limits.clock.max_offset_ms
-        return FillTimes(made - canary.exchange.sent_wall / 1e6, canary.exchange.round_trip_ms, slack)
+        return times_of_the_fill(canary.exchange, deal, self._link.zone, self._link.offset, self._limits)
+
+
+def times_of_the_fill(
+    exchange: Exchange, deal: Deal, zone: ServerZone, offset: ClockOffset, limits: Limits
+) -> FillTimes | None:
+    """When a deal came, against its request, by the clocks' offsets; None where the request had no reply."""
+    if exchange.round_trip_ms is None:
+        return None
+    made = deal.time_msc - zone.offset_seconds * 1000 - offset.offset_ms
+    slack = offset.uncertainty_ms + abs(zone.residual_ms) + limits.clock.max_offset_ms
+    return FillTimes(made - exchange.sent_wall / 1e6, exchange.round_trip_ms, slack)
 
 
 def _hold(measurements: list[Measurement]) -> bool:

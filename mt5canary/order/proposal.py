@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 
+from mt5canary.link import identity
 from mt5canary.link.inspection import LinkInspection
 from mt5canary.link.session import OrderFields, ReadSession
 from mt5canary.measurement import Measurement, equal, unproven
@@ -111,7 +112,7 @@ class OrderProposal:
 
     def nothing_stands_in_the_way(self) -> list[Measurement]:
         """X5: the breaker is closed, the gateway is not halted, and nothing is left of an earlier run."""
-        halted = self._session.hello()
+        now = self._session.hello()
         found = self._reconciler.reconcile("start")
         for discrepancy in found.discrepancies:
             self._finding("X5", str(discrepancy))
@@ -121,8 +122,7 @@ class OrderProposal:
         in_the_way = "; ".join(f"{one.kind}: {one.text}" for one in found.blocking)
         return [
             equal("breaker", self._why_breaker_open() or "closed", "closed"),
-            equal("gateway halted", f"halted: {halted.halt_reason}" if halted.halted else "no", "no"),
-            equal("same gateway instance", halted.gateway.instance, self._link.hello.gateway.instance),
+            *identity.still_answers(now, self._link.hello),
             equal("left of earlier runs in journal, positions and history", in_the_way or "nothing", "nothing"),
             *self._a_witness_is_there(),
         ]

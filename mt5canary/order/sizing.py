@@ -7,12 +7,13 @@ before anything is sent: ``tick_value`` is the account's money per tick and lot.
 from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Protocol
 
 import msgspec
 from msgspec import Struct
 
 from mt5canary.link.exchange import Refused
-from mt5canary.link.session import OrderFields, ReadSession
+from mt5canary.link.session import OrderFields
 from mt5canary.measurement import Measurement, above, at_least, at_most, equal, one_of
 from mt5canary.money import cents, exact, whole_steps
 from mt5canary.plan import Limits, Order
@@ -206,12 +207,19 @@ def challenges(order: OrderFields, spec: SymbolSpecification, tick: Tick) -> lis
     return found
 
 
-def refused_as_predicted(session: ReadSession, asked: list[Challenge]) -> list[Measurement]:
+class Checker(Protocol):
+    """Whoever can put an order to the terminal in check: a session, or the records of one."""
+
+    def check(self, order: OrderFields) -> CheckReply:
+        """What the terminal says to an order; raises Refused where it says no."""
+
+
+def refused_as_predicted(session: Checker, asked: list[Challenge]) -> list[Measurement]:
     """Put every challenge to the terminal by ``CHECK_ORDER``; one that is accepted is not a real terminal's."""
     return [_put(session, challenge) for challenge in asked]
 
 
-def _put(session: ReadSession, challenge: Challenge) -> Measurement:
+def _put(session: Checker, challenge: Challenge) -> Measurement:
     expected = ", ".join([*map(str, challenge.retcodes), *challenge.error_codes])
     try:
         said = f"accepted with retcode {session.check(challenge.order).retcode}"

@@ -85,7 +85,8 @@ class Evidence:
     """The readable part of a chain.
 
     ``records`` are all but the ``PING`` exchanges, ``pings`` are those, both in order. ``trouble`` says what ended the
-    readable part early, ``oddities`` what records say against themselves.
+    readable part early, ``oddities`` what records say against themselves. ``wandering`` is the least and the largest
+    difference between the wall clock and the monotonic one, in nanoseconds.
     """
 
     def __init__(self) -> None:
@@ -99,6 +100,10 @@ class Evidence:
         self.uuids: set[str] = set()
         self.answered = 0
         self.echoed = 0
+        self.answered_too_soon = 0
+        self.last_monotonic = 0
+        self.is_in_order = True
+        self.wandering: tuple[int, int] | None = None
         self._by_action: dict[str, tuple[list[int], list[Exchange]]] = {}
 
     def of_kind(self, kind: str) -> Iterator[dict[str, Any]]:
@@ -145,6 +150,7 @@ def _take(evidence: Evidence, number: int, line: bytes) -> None:
         raise Broken(f"record {number} does not follow the record before it: one was changed, removed, added or moved")
     if int(head[2]) != number:
         raise Broken(f"record {number} carries the number {int(head[2])}")
+    _judge_clocks(evidence, int(head[3]), int(head[4]))
     kind = head[5]
     try:
         if kind == b"exchange" and line.startswith(_PING, head.end()):
@@ -153,6 +159,13 @@ def _take(evidence: Evidence, number: int, line: bytes) -> None:
             _take_record(evidence, number, line, head)
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
         raise Broken(f"record {number} cannot be read: {error}") from None
+
+
+def _judge_clocks(evidence: Evidence, wall: int, monotonic: int) -> None:
+    evidence.is_in_order &= monotonic >= evidence.last_monotonic
+    evidence.last_monotonic = monotonic
+    least, largest = evidence.wandering or (wall - monotonic, wall - monotonic)
+    evidence.wandering = min(least, wall - monotonic), max(largest, wall - monotonic)
 
 
 def _take_ping(evidence: Evidence, number: int, line: bytes) -> None:
@@ -164,17 +177,20 @@ def _take_ping(evidence: Evidence, number: int, line: bytes) -> None:
         raise Broken(f"record {number} says one thing at its beginning and another after it")
     evidence.pings.append(Ping(number, ping.sent, ping.received, ping.gave_up, ping.failure))
     _judge_frames(evidence, number, "PING", ping.uuid, ping.request, ping.reply)
+    evidence.answered_too_soon += ping.received is not None and ping.received <= ping.sent
 
 
 def _take_record(evidence: Evidence, number: int, line: bytes, head: re.Match[bytes]) -> None:
     record = _read_record(line)
-    if (record["seq"], str(record["kind"]).encode()) != (number, head[5]) or record["monotonic"] != int(head[4]):
+    told = (record["seq"], str(record["kind"]).encode(), record["at"], record["monotonic"])
+    if told != (number, head[5], int(head[3]), int(head[4])):
         raise Broken(f"record {number} says one thing at its beginning and another after it")
     evidence.records.append(record)
     if record["kind"] == "exchange":
         exchange = msgspec.convert(record, Exchange)
         evidence._keep(number, exchange)
         _judge_frames(evidence, number, exchange.action, exchange.uuid, exchange.request, exchange.reply)
+        evidence.answered_too_soon += exchange.received is not None and exchange.received <= exchange.sent
 
 
 def _judge_frames(evidence: Evidence, number: int, action: str, uuid: str, request: bytes, reply: bytes | None) -> None:

@@ -83,6 +83,6 @@ def test_no_connection_says_nothing() -> None:
 )
 def test_name_that_stands_for_something_else(later: tuple[str, ...], expected: Outcome) -> None:
     """The set of addresses counts, not their order."""
-    first = Resolution(host="gateway.example", addresses=("198.51.100.20", "198.51.100.21"), at=1)
-    now = Resolution(host="gateway.example", addresses=later, at=2)
+    first = Resolution(host="gateway.example", addresses=("198.51.100.20", "198.51.100.21"), resolved_at=1)
+    now = Resolution(host="gateway.example", addresses=later, resolved_at=2)
     assert worst([one.outcome for one in remoteness.resolves_as_before(first, now)]) is expected

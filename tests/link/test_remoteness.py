@@ -136,7 +136,7 @@ def test_every_address_of_a_name_counts(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_no_address_is_no_proof() -> None:
     """A host without any address is UNPROVEN, not passed."""
-    nothing = Resolution(host="h", addresses=(), at=0)
+    nothing = Resolution(host="h", addresses=(), resolved_at=0)
     assert worst([one.outcome for one in is_remote(nothing, HERE)]) is Outcome.UNPROVEN
     assert worst([one.outcome for one in is_declared_simulation(nothing)]) is Outcome.UNPROVEN
 
@@ -144,7 +144,7 @@ def test_no_address_is_no_proof() -> None:
 def test_declared_simulation_is_on_loopback() -> None:
     """The run's own simulation must be where the run put it."""
     for address, expected in (("127.0.0.1", Outcome.PASS), ("192.0.2.11", Outcome.FAIL)):
-        found = Resolution(host="h", addresses=(address,), at=0)
+        found = Resolution(host="h", addresses=(address,), resolved_at=0)
         assert worst([one.outcome for one in is_declared_simulation(found)]) is expected
 
 

@@ -1,0 +1,170 @@
+"""The guardrails' criteria, judged again from the raw records, as far as these hold what the guardian saw.
+
+Probes and quotes are there one by one; of the readings only those that were kept raw (the first, the last, one a
+minute, every one on which a guard tripped). When the watch began and ended, and its largest gap, are the node's own
+word.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from mt5canary.errors import Finding
+from mt5canary.guardian import drift, judgement
+from mt5canary.guardian.baseline import Baseline, parse_baseline
+from mt5canary.guardian.drift import DriftCheck
+from mt5canary.guardian.guards import Reading
+from mt5canary.guardian.watch import Breach, Probe, WatchRecord
+from mt5canary.measurement import Measurement, equal
+from mt5canary.verify.execution_stage import Flight
+from mt5canary.verify.world import NotThere, World, read
+from mt5canary.wire.replies import AccountReply, HelloReply, PositionsReply, TickReply
+
+OWN_WORD = frozenset({"largest gap of the watch", "readings of position, account, gateway and quote", "guards run"})
+"""What the records hold only as the node's own count."""
+
+
+class Watched:
+    """A watch as the records show it."""
+
+    def __init__(self, world: World, flight: Flight) -> None:
+        self._world = world
+        self._flight = flight
+
+    @cached_property
+    def record(self) -> WatchRecord:
+        """The watch, with the readings that were kept raw."""
+        plan = self._world.limits.watch
+        told = next(self._world.evidence.of_kind("watch"), None)
+        if told is None:
+            raise NotThere("no watch is in the evidence")
+        return WatchRecord(
+            planned_seconds=plan.duration.total_seconds(),
+            every_seconds=plan.every.total_seconds(),
+            started=told["started"],
+            ended=told["ended"],
+            probes=self.probes,
+            drift_checks=[msgspec.convert(each, DriftCheck) for each in self._world.evidence.of_kind("drift")],
+            readings=self.readings,
+            errors=told["errors"],
+            largest_gap_seconds=told["largest_gap_seconds"],
+            guards_run=told["guards_run"],
+            breach=self._breach,
+        )
+
+    @property
+    def _breach(self) -> Breach | None:
+        for event in self._world.evidence.of_kind("event"):
+            if event["name"] == "breach":
+                return Breach(event["guard"], event["text"], 0.0)
+        return None
+
+    @cached_property
+    def baseline(self) -> Baseline:
+        """The baseline that drift was held against."""
+        record = next(self._world.evidence.of_kind("baseline"), None)
+        if record is None:
+            raise NotThere("no baseline is in the evidence")
+        plan = self._world.limits.drift
+        return parse_baseline(record["text"], record["file"], self._world.spec.symbol, plan.sample, plan.features)
+
+    @cached_property
+    def probes(self) -> list[Probe]:
+        """Every paced probe."""
+        return [probe for batch in self._world.evidence.of_kind("probes") for probe in _probes(batch)]
+
+    @cached_property
+    def readings(self) -> list[Reading]:
+        """The readings that were kept raw: HELLO, account, positions and quote, one after the other."""
+        world, ticket = self._world, self._flight.canary.position_ticket
+        first, last = world.span("G1")
+        accounts, ticks = world.asked("G1", "GET_ACCOUNT"), world.asked("G1", "GET_TICK")
+        positions = world.pages(world.asked("G1", "GET_POSITIONS"), PositionsReply)
+        hellos = world.evidence.asked("HELLO", first, last)
+        found = []
+        for hello, account, pages, tick in zip(hellos, accounts, positions, ticks, strict=False):
+            mine = [position for page in pages for position in page.positions if position.ticket == ticket]
+            found.append(
+                Reading(
+                    hello=read(hello, HelloReply),
+                    account=read(account, AccountReply),
+                    position=mine[0] if mine else None,
+                    tick=read(tick, TickReply).tick,
+                    spec=world.spec,
+                )
+            )
+        return found
+
+
+def _probes(batch: dict[str, Any]) -> list[Probe]:
+    base = batch["base"]
+    rows = zip(batch["due"], batch["sent"], batch["received"], batch["ended"], batch["status"], strict=True)
+    return [
+        Probe(
+            base + due,
+            base + (due if sent is None else sent),
+            None if received is None or status != "ok" else base + received,
+            base + ended,
+        )
+        for due, sent, received, ended, status in rows
+    ]
+
+
+def was_healthy(world: World, watched: Watched) -> list[Measurement]:
+    """G1: probes on schedule, errors inside their budget."""
+    judged = judgement.guardian_was_healthy(watched.record, world.limits)
+    return [measurement for measurement in judged if measurement.name not in OWN_WORD]
+
+
+def latency_is_inside_limit(world: World, watched: Watched) -> list[Measurement]:
+    """G2: the probes' 99th percentile."""
+    return judgement.latency_inside_limit(watched.record, world.limits)
+
+
+def drift_is_inside_limits(world: World, watched: Watched) -> list[Measurement]:
+    """G3: the drift checks on time, on enough rows, within limits."""
+    if not watched.record.drift_checks:
+        raise NotThere("no drift check is in the evidence")
+    wrong = next(drift.recheck(watched.baseline, world.evidence.records), None)
+    if wrong is not None:
+        raise Finding(wrong)
+    return judgement.drift_inside_limits(watched.record, world.limits)
+
+
+def every_guard_trips(world: World, watched: Watched) -> list[Measurement]:
+    """G4: every guard on the first reading and on what is seeded from it; the breach, where there was one."""
+    if not watched.readings:
+        raise NotThere("no reading of the watch was kept raw")
+    breach = watched.record.breach
+    return [
+        *judgement.guards_trip(watched.readings[0], world.limits),
+        *judgement.drift_trips(watched.baseline, world.limits),
+        equal("breach", breach.text if breach else "none", "none"),
+    ]
+
+
+def nothing_changed(world: World, watched: Watched) -> list[Measurement]:
+    """G5: position, gateway, permissions and balance in the readings that were kept raw."""
+    return judgement.nothing_changed(watched.record, world.limits, world.hello)
+
+
+def covered_its_time(world: World, watched: Watched) -> list[Measurement]:
+    """G6: the watch's length, held against the probes that were made in it."""
+    record = watched.record
+    outside = [probe for probe in record.probes if not record.started - 1 <= probe.due / 1e9 <= record.ended + 1]
+    if outside:
+        raise NotThere(f"{len(outside)} probes lie outside the watch that the node says it made")
+    return judgement.covered_its_time(record, world.limits)
+
+
+CRITERIA = {
+    "G1": was_healthy,
+    "G2": latency_is_inside_limit,
+    "G3": drift_is_inside_limits,
+    "G4": every_guard_trips,
+    "G5": nothing_changed,
+    "G6": covered_its_time,
+}

@@ -1,0 +1,198 @@
+"""A bundle verified: chain, files, signature, then the verdict from the raw records, then every document again."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+from mt5canary.errors import UsageProblem
+from mt5canary.evidence import books, documents
+from mt5canary.evidence.records import settings_of
+from mt5canary.evidence.run import CHAIN_NAME
+from mt5canary.evidence.verdict import Verdict
+from mt5canary.plan import Resolved, load
+from mt5canary.verify import criteria, files
+from mt5canary.verify.accounts import Accounts
+from mt5canary.verify.findings import State, Verification
+from mt5canary.verify.reading import Evidence, read
+from mt5canary.verify.world import World
+
+NO_SECRET = "x" * 64
+"""In place of a secret that the bundle's plan has masked; nothing is signed here."""
+
+
+def verify(folder: Path, *, public_key: Path | None = None, challenge: str | None = None) -> Verification:
+    """Verify a bundle from what is in its folder alone.
+
+    Args:
+        folder: the run's folder, wherever it is now.
+        public_key: the key that must have signed it, from elsewhere; without it the bundle's own shows integrity alone.
+        challenge: what the verifier gave before the run.
+
+    Raises:
+        UsageProblem: where there is no bundle, or the key cannot be used.
+
+    """
+    chain = folder / CHAIN_NAME
+    if not chain.is_file():
+        raise UsageProblem(f"{folder} is no run's folder: there is no {CHAIN_NAME} in it")
+    found = Verification(bundle=folder.resolve().name)
+    evidence = read(chain)
+    accounts = _judge_chain(found, evidence)
+    stored = files.judge_manifest(found, folder, evidence)
+    promised = str(accounts.header.get("signed_by", "")) if accounts else ""
+    content = files.judge_signature(found, folder, promised, public_key)
+    if accounts is None:
+        return found
+    plan = _judge_plan(found, folder, evidence)
+    _judge_accounts(found, accounts, plan)
+    if plan is not None:
+        world = World(folder, evidence, plan)
+        criteria.judge(found, world, accounts)
+        if challenge is not None:
+            _judge_challenge(found, world, accounts, challenge)
+    verdict = _judge_documents(found, folder, evidence, accounts)
+    if content is not None:
+        files.judge_statement(found, content, folder, stored, _expected(accounts, evidence, verdict))
+    found.verdict = verdict.verdict if verdict is not None else None
+    if found.verdict is not None and found.state is not State.HOLDS:
+        found.verdict = None
+    return found
+
+
+def _judge_chain(found: Verification, evidence: Evidence) -> Accounts | None:
+    if evidence.trouble is not None:
+        state = State.MISSING if evidence.trouble.torn else State.CONTRADICTED
+        found.add("chain", state, f"{evidence.trouble}; {evidence.count} records before it hold")
+    else:
+        found.add("chain", State.HOLDS, f"{evidence.count} records, each bound to the one before; head {evidence.head}")
+    for oddity in evidence.oddities:
+        found.add("chain", State.CONTRADICTED, oddity)
+    try:
+        accounts = Accounts(evidence)
+        found.run, found.title = str(accounts.header["run"]), _title(accounts)
+    except (KeyError, TypeError, ValueError) as error:
+        found.add("chain", State.CONTRADICTED, f"its records are not those of a run: {type(error).__name__}: {error}")
+        return None
+    return accounts
+
+
+def _title(accounts: Accounts) -> str:
+    header = accounts.header
+    prefix = "REHEARSAL: " if header["rehearsal"] else ""
+    return f"{prefix}canary {header['mode']} run {header['run']} of task {header['task']} on {header['target']}"
+
+
+def _judge_plan(found: Verification, folder: Path, evidence: Evidence) -> Resolved | None:
+    """The plan of the run, from its file in the bundle, which the chain names by its digest."""
+    path = folder / "plan.yaml"
+    try:
+        text = path.read_bytes()
+    except OSError:
+        found.add("plan.yaml", State.MISSING, "the plan is not there, so no criterion can be judged again")
+        return None
+    named = next((each["sha256"] for each in evidence.of_kind("document") if each["name"] == "plan.yaml"), None)
+    if named != hashlib.sha256(text).hexdigest():
+        found.add("plan.yaml", State.CONTRADICTED, "it is not the plan that the chain names")
+        return None
+    if (folder / ".env").exists():
+        found.add(".env", State.CONTRADICTED, "a bundle has none: it would change how the plan beside it reads")
+        return None
+    masked = re.search(rb"^ +risk_secret: ", text, re.MULTILINE) is not None
+    try:
+        plan = load(path, environment={"RISK_SECRET": NO_SECRET} if masked else {})
+    except UsageProblem as problem:
+        found.add("plan.yaml", State.CONTRADICTED, f"it is no plan: {problem}")
+        return None
+    return plan
+
+
+def _judge_accounts(found: Verification, accounts: Accounts, plan: Resolved | None) -> None:
+    for subject, text in accounts.contradictions(plan.plan.waive if plan else ()):
+        found.add(subject, State.CONTRADICTED, text)
+    if plan is None:
+        return
+    header = accounts.header
+    expected = {"task": plan.plan.task, "target": plan.name, "rehearsal": plan.rehearsal}
+    wrong = [name for name, value in expected.items() if header.get(name) != value]
+    if wrong:
+        found.add("chain", State.CONTRADICTED, f"the first record and the plan differ in {', '.join(wrong)}")
+
+
+def _judge_challenge(found: Verification, world: World, accounts: Accounts, challenge: str) -> None:
+    from mt5canary.verify.execution_stage import wrong_nonce
+
+    given = accounts.header.get("challenge", "")
+    if given != challenge:
+        said = repr(given) if given else "none"
+        found.add("challenge", State.CONTRADICTED, f"the run began with {said}, not with this challenge")
+        return
+    wrong = wrong_nonce(world, challenge)
+    if wrong is not None:
+        found.add("challenge", State.CONTRADICTED, wrong)
+        return
+    found.add("challenge", State.HOLDS, "it stands in the first record, and an order's nonce is made of it")
+
+
+def _judge_documents(found: Verification, folder: Path, evidence: Evidence, accounts: Accounts) -> Verdict | None:
+    """Render every document again; returns the verdict that the records amount to, None where the run came to none."""
+    records = evidence.records
+    rendered = {name: books.render(records, book).encode() for book, name in books.BOOKS.items()}
+    is_whole = evidence.trouble is None
+    verdict = None
+    if accounts.conclusion is None:
+        found.add("verdict", State.MISSING, "the records end before a verdict: the run was cut off")
+        is_whole = False
+    else:
+        verdict = accounts.verdict()
+        concluded = records[: records.index(accounts.conclusion) + 1]
+        rendered[documents.VERDICT] = documents.verdict_json(verdict).encode()
+        report = documents.completion_report(concluded, verdict)
+        rendered[documents.COMPLETION_REPORT] = report.encode("utf-8", "backslashreplace")
+        settings = settings_of(records)
+        plan = documents.execution_plan(settings, found.title, accounts.criteria, rehearsal=verdict.rehearsal)
+        rendered[documents.EXECUTION_PLAN] = plan.encode()
+    wrong = [name for name, content in rendered.items() if not _is_same(folder / name, content, whole=is_whole)]
+    for name in wrong:
+        found.add(name, State.CONTRADICTED, "it is not what the records give when it is rendered again")
+    for record in evidence.of_kind("document"):
+        path = folder / record["name"]
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != record["sha256"]:
+            found.add(record["name"], State.CONTRADICTED, "its bytes are not those that the chain names")
+    if not wrong and is_whole:
+        found.add("documents", State.HOLDS, f"rendered again to the same bytes: {', '.join(rendered)}")
+    return verdict
+
+
+def _is_same(path: Path, content: bytes, *, whole: bool) -> bool:
+    """Whether a file is what it should be; of a run that was cut off, as far as it came."""
+    try:
+        stored = path.read_bytes()
+    except OSError:
+        return not whole
+    return stored == content if whole else content.startswith(stored)
+
+
+def _expected(accounts: Accounts, evidence: Evidence, verdict: Verdict | None) -> dict[str, Any]:
+    """What a statement about this run must say of its own."""
+    if verdict is None:
+        return {}
+    outcomes = {result.id: str(result.outcome) for result in verdict.criteria}
+    code = next(evidence.of_kind("provenance"), {})
+    return {
+        "run": verdict.run,
+        "task": verdict.task,
+        "mode": verdict.mode,
+        "target": verdict.target,
+        "rehearsal": verdict.rehearsal,
+        "verdict": str(verdict.verdict),
+        "decidedBy": verdict.decided_by,
+        "required": list(outcomes),
+        "outcomes": outcomes,
+        "counts": {name: list(outcomes.values()).count(name) for name in dict.fromkeys(outcomes.values())},
+        "chain": {"file": CHAIN_NAME, "count": evidence.count, "head": evidence.head},
+        "challenge": accounts.header.get("challenge", ""),
+        "code": {name: code[name] for name in ("code_sha256", "files", "commit", "dirty") if name in code},
+    }
