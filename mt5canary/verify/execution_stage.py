@@ -129,7 +129,8 @@ def risk_is_inside_limits(world: World) -> list[Measurement]:
 
 def terminal_agrees(world: World) -> list[Measurement]:
     """X4: the terminal's answer to this order and to the impossible ones."""
-    asked = sizing.challenges(world.order, world.spec, world.tick)
+    now = read(world.last("X4", "GET_TICK"), TickReply).tick
+    asked = sizing.challenges(world.order, world.spec, now)
     answers = Checks(world.asked("X4", "CHECK_ORDER"))
     return [*sizing.accepted(world.check), *sizing.refused_as_predicted(answers, asked)]
 
