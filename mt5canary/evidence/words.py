@@ -31,6 +31,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "fact.time": ("Began, lasted", "开始时间与时长"),
     "fact.position": ("Position", "持仓"),
     "fact.level": ("Evidence for the fill", "成交的证据等级"),
+    "fact.no_fill": ("none: no fill is shown", "无：没有成交记录"),
     "mode.live": ("canary run, one order", "金丝雀运行(一笔订单)"),
     "mode.preflight": ("preflight, reads only", "飞行前检查(只读)"),
     "level.E0": ("our own log", "我方自己的记录"),

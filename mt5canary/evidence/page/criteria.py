@@ -70,7 +70,7 @@ def _rest(result: CriterionResult, columns: int, words: Words) -> Markup:
         count += words("criteria.nearest", name=close.name, margin=margin_text(close, words))
     heads = [words("column.outcome"), *(words(f"column.{column}") for column in COLUMNS[1:6])]
     rows = [(outcome(each.outcome), *_measured(each, words)) for each in result.measurements]
-    inner = table(words("criteria.all_of", criterion=result.id), heads, rows, "inner") if rows else EMPTY
+    inner = table(words("criteria.all_of", criterion=result.id), heads, rows, "inner measured") if rows else EMPTY
     findings = bullets("ul", [quoted(words, finding) for finding in result.findings])
     opened = result.outcome is not Outcome.PASS
     return tag("tr", tag("td", folded(count, inner, findings, opened=opened), colspan=columns), class_="rest")

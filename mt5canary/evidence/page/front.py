@@ -50,13 +50,14 @@ def headline(verdict: Verdict, position: PositionReport, words: Words) -> Markup
 
 
 def _facts(verdict: Verdict, words: Words) -> list[tuple[object, object]]:
-    level = words(f"level.{verdict.evidence_level}") if verdict.evidence_level in wording.EVIDENCE_LEVELS else "?"
+    known = verdict.order is not None and verdict.evidence_level in wording.EVIDENCE_LEVELS
+    level = f"{verdict.evidence_level}: {words(f'level.{verdict.evidence_level}')}" if known else words("fact.no_fill")
     return [
         (words("fact.run"), verdict.run),
         (words("fact.mode"), words(f"mode.{verdict.mode}")),
         (words("fact.target"), verdict.target),
         (words("fact.time"), f"{_minute(verdict.started_at)}, {_lasted(verdict, words)}"),
-        (words("fact.level"), f"{verdict.evidence_level}: {level}"),
+        (words("fact.level"), level),
     ]
 
 
@@ -90,7 +91,8 @@ def at_a_glance(verdict: Verdict, words: Words) -> Markup:
         if not results:
             continue
         passed = sum(result.outcome is Outcome.PASS for result in results)
-        word = worst([result.outcome for result in results])
+        outcomes = [result.outcome for result in results]
+        word = Outcome.BLOCKED if set(outcomes) == {Outcome.BLOCKED} else worst(outcomes)
         marks = [tag("li", _mark(result, words)) for result in results]
         heading = tag("h3", words(f"stage.{stage}"), " ", tag("small", f"{passed}/{len(results)}"))
         stages.append(tag("li", heading, tag("ul", marks), class_=f"stage outcome-{word}"))
@@ -184,19 +186,7 @@ def _evidence_tile(facts: Facts, words: Words) -> Markup:
 
 def not_proven(verdict: Verdict, facts: Facts, words: Words) -> Markup:
     """Which criteria did not pass and why, what the run remarked, and what no such run can show."""
-    missing = wording.not_passed(verdict)
-    rows = [
-        tag(
-            "li",
-            outcome(result.outcome),
-            " ",
-            tag("a", tag("strong", result.id), href=f"#{result.id}"),
-            " ",
-            words.title(result.id, result.title),
-            tag("span", quoted(words, result.reason), class_="reason"),
-        )
-        for result in missing
-    ]
+    rows = [_missing(together, words) for together in _for_one_reason(wording.not_passed(verdict))]
     listed = tag("ul", rows, class_="missing") if rows else tag("p", words("missing.none"))
     limits = ["limits.rehearsal"] if verdict.rehearsal else ["limits.liar", "limits.demo"]
     limits += ["limits.no_order"] if verdict.mode == "preflight" else ["limits.one_order"]
@@ -212,6 +202,22 @@ def not_proven(verdict: Verdict, facts: Facts, words: Words) -> Markup:
         tag("h3", words("missing.findings", count=len(remarks))) if remarks else None,
         bullets("ul", remarks),
     )
+
+
+def _for_one_reason(results: list[CriterionResult]) -> list[list[CriterionResult]]:
+    """Criteria that came to the same for the same reason, together: what blocks one blocks many."""
+    found: dict[tuple[str, str], list[CriterionResult]] = {}
+    for result in results:
+        found.setdefault((result.outcome, result.reason), []).append(result)
+    return list(found.values())
+
+
+def _missing(results: list[CriterionResult], words: Words) -> Markup:
+    first = results[0]
+    links = [(tag("a", tag("strong", each.id), href=f"#{each.id}"), " ") for each in results]
+    title = words.title(first.id, first.title) if len(results) == 1 else None
+    why = tag("span", quoted(words, first.reason), class_="reason")
+    return tag("li", outcome(first.outcome), " ", links, title, why, class_=f"outcome-{first.outcome}")
 
 
 def margin_text(measurement: Measurement, words: Words) -> str:

@@ -9,7 +9,7 @@ from mt5canary.evidence.page.markup import EMPTY, Markup, join, tag
 from mt5canary.evidence.words import Words
 from mt5canary.measurement import Outcome
 
-SIGNS = {Outcome.PASS: "✓", Outcome.FAIL: "✕", Outcome.UNPROVEN: "?", Outcome.BLOCKED: "·"}
+SIGNS = {Outcome.PASS: "✓", Outcome.FAIL: "✕", Outcome.UNPROVEN: "?", Outcome.BLOCKED: "○"}
 """Beside each outcome's word and colour: none of the three carries the meaning alone."""
 
 

@@ -41,7 +41,7 @@ def static_part(records: Iterable[dict[str, Any]], verdict: Verdict, language: s
     """
     words = Words(language)
     facts = gather(records)
-    body = (band(verdict, words), _contents(words), _sections(facts, verdict, words))
+    body = (band(verdict, words), _sections(facts, verdict, words))
     whole = tag("div", body, class_="canary", lang=words.tag)
     return f"<!-- static part: {language} -->\n{_style()}{whole}\n<!-- end of the static part -->"
 
@@ -57,7 +57,7 @@ def find_static_part(page: str) -> tuple[str, str] | None:
 def _sections(facts: Facts, verdict: Verdict, words: Words) -> Markup:
     latency, ledger, steps = work_out(facts), read_ledger(facts), story(facts.kept, verdict)
     position = report_position(facts.kept, verdict, words)
-    first = [headline(verdict, position, words)]
+    first = [headline(verdict, position, words), _contents(words)]
     if position.needs_a_person:
         first.append(whereabouts(position, words))
     return join(
