@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from mt5canary.evidence import page, wording
-from mt5canary.evidence.records import readable
+from mt5canary.evidence.records import each_readable
 from mt5canary.evidence.run import Run
 from mt5canary.evidence.text import hypertext
 from mt5canary.evidence.words import Words
@@ -71,7 +71,7 @@ class Page:
         verdict = self._run.conclude()
         if self._report is not None:
             self._report.title = wording.title(verdict)
-        prefix.append(page.static_part(readable(self._run.chain.path), verdict, self._words.language))
+        prefix.append(page.static_part(each_readable(self._run.chain.path), verdict, self._words.language))
         prefix.append(page.heading_of_the_table(self._words))
 
     @pytest.hookimpl(wrapper=True, trylast=True)

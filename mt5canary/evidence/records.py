@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,14 @@ from mt5canary.evidence.chain import BrokenChain, lines, parse
 
 def readable(path: Path) -> list[dict[str, Any]]:
     """The chain's records up to the first that does not hold; criterion E5 is where a break fails the run."""
-    records: list[dict[str, Any]] = []
+    return list(each_readable(path))
+
+
+def each_readable(path: Path) -> Iterator[dict[str, Any]]:
+    """The same records one by one: a day's chain need not stand in memory whole."""
     with contextlib.suppress(BrokenChain):
-        records.extend(parse(line) for line in lines(path))
-    return records
+        for line in lines(path):
+            yield parse(line)
 
 
 def settings_of(records: Iterable[dict[str, Any]]) -> dict[str, Any]:

@@ -40,6 +40,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "level.E3": ("a second witness: another terminal that only reads", "第二见证：另一个只读终端"),
     "duration.s": ("{seconds} s", "{seconds} 秒"),
     "duration.m": ("{minutes} min {seconds} s", "{minutes} 分 {seconds} 秒"),
+    "duration.minutes": ("{minutes} min", "{minutes} 分"),
+    "duration.hours": ("{hours} h", "{hours} 小时"),
     "duration.h": ("{hours} h {minutes} min", "{hours} 小时 {minutes} 分"),
     # the contents
     "contents": ("Contents", "目录"),
@@ -457,9 +459,9 @@ class Words:
         whole = round(seconds)
         hours, minutes = whole // 3600, whole // 60 % 60
         if hours:
-            return self("duration.h", hours=hours, minutes=minutes)
+            return self("duration.h" if minutes else "duration.hours", hours=hours, minutes=minutes)
         if minutes:
-            return self("duration.m", minutes=minutes, seconds=whole % 60)
+            return self("duration.m" if whole % 60 else "duration.minutes", minutes=minutes, seconds=whole % 60)
         return self("duration.s", seconds=whole)
 
 

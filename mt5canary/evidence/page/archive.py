@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from mt5canary.evidence.chain import raw
 from mt5canary.evidence.exchanges import Told, told
 from mt5canary.evidence.page.facts import Facts
 from mt5canary.evidence.page.markup import Markup, tag
@@ -48,7 +49,7 @@ def choose(facts: Facts, steps: Iterable[Step]) -> list[dict[str, Any]]:
     failed: list[int] = []
     for record in facts.exchanges:
         by_action.setdefault(record["action"], []).append(record["seq"])
-        if record.get("failure") or record.get("reply") is None:
+        if _is_failed(record):
             failed.append(record["seq"])
     wanted.update(failed[: MOST_FAILED // 2], failed[-MOST_FAILED // 2 :])
     for numbers in by_action.values():
@@ -57,6 +58,14 @@ def choose(facts: Facts, steps: Iterable[Step]) -> list[dict[str, Any]]:
         wanted.update(by_action[action][:MOST_FAILED])
     found = [record for record in facts.exchanges if record["seq"] in wanted]
     return found if len(found) <= MOST_SHOWN else found[: MOST_SHOWN // 2] + found[-MOST_SHOWN // 2 :]
+
+
+def _is_failed(record: dict[str, Any]) -> bool:
+    """Whether no reply counts, or the reply says no; the bytes are searched, for parsing a day of them takes long."""
+    if record.get("failure") or record.get("reply") is None:
+        return True
+    reply = raw(record, "reply") or b""
+    return b'"status":"ok"' not in reply and b'"status": "ok"' not in reply and told(record).status in REFUSALS
 
 
 def exchanges_section(facts: Facts, steps: Iterable[Step], words: Words) -> Markup:

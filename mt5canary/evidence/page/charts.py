@@ -116,7 +116,7 @@ def lines(plot: Plot, kind: str, places: Sequence[float], values: Sequence[float
         return dot(plot, places[0], values[0], kind)
     return tag(
         "svg",
-        tag("polyline", points=points, class_=kind),
+        tag("polyline", points=Markup(points), class_=kind),
         width="100%",
         height=plot.height,
         viewBox=f"0 0 1000 {plot.height}",

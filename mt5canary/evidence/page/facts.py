@@ -56,7 +56,6 @@ class Facts:
     events: list[dict[str, Any]] = field(default_factory=list)
     findings: list[dict[str, Any]] = field(default_factory=list)
     drift: list[dict[str, Any]] = field(default_factory=list)
-    readings: list[dict[str, Any]] = field(default_factory=list)
     probes: RoundTrips = field(default_factory=RoundTrips)
     pings: RoundTrips = field(default_factory=RoundTrips)
     answered: dict[str, int] = field(default_factory=dict)
@@ -67,7 +66,7 @@ class Facts:
     """What the run's ``order`` records say of the level of evidence, with their numbers."""
     counts: Counter[str] = field(default_factory=Counter)
     batched: int = 0
-    """How many exchanges are kept in batches."""
+    """How many exchanges are kept in batches alone, without a record of their own."""
     settings: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     challenge: str = ""
@@ -111,7 +110,7 @@ def _exchange(facts: Facts, record: dict[str, Any]) -> None:
 
 
 def _probes(facts: Facts, record: dict[str, Any]) -> None:
-    facts.batched += len(record["due"])
+    facts.batched += sum(sent is not None for sent in record["sent"]) - len(record.get("raw", ()))
     facts.answered.setdefault("PING", record["seq"])
     facts.probes.add_batch(record)
 
@@ -119,6 +118,10 @@ def _probes(facts: Facts, record: dict[str, Any]) -> None:
 def _quotes(facts: Facts, record: dict[str, Any]) -> None:
     facts.batched += len(record["sent"])
     facts.answered.setdefault("GET_TICK", record["seq"])
+
+
+def _reading(facts: Facts, record: dict[str, Any]) -> None:
+    facts.batched += record.get("exchanges", 0)
 
 
 def _event(facts: Facts, record: dict[str, Any]) -> None:
@@ -151,5 +154,5 @@ _TAKES: dict[str, Callable[[Facts, dict[str, Any]], None]] = {
     "settings": lambda facts, record: facts.kept.append(record),
     "finding": lambda facts, record: facts.findings.append(record),
     "drift": lambda facts, record: facts.drift.append(record),
-    "reading": lambda facts, record: facts.readings.append(record),
+    "reading": _reading,
 }

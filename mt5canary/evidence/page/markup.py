@@ -25,13 +25,14 @@ def tag(name: str, /, *children: object, **attributes: object) -> Markup:
     """One element. A child that is no Markup is escaped; None and False are left out, lists are taken apart.
 
     Attributes: a trailing underscore is dropped and other underscores become hyphens (``class_``, ``data_label``);
-    None and False are left out, True is a bare attribute.
+    None and False are left out, True is a bare attribute; what is no Markup is escaped, and cut where it is overlong.
     """
     head = name
     for key, value in attributes.items():
         if value is None or value is False:
             continue
-        head += f" {_spelled(key)}" if value is True else f' {_spelled(key)}="{hypertext(value)}"'
+        shown = value if isinstance(value, Markup) else hypertext(value)
+        head += f" {_spelled(key)}" if value is True else f' {_spelled(key)}="{shown}"'
     if name in VOID:
         return Markup(f"<{head}/>" if name in _DRAWN else f"<{head}>")
     return Markup(f"<{head}>{join(children)}</{name}>")

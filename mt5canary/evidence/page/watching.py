@@ -46,7 +46,7 @@ def _claim(latency: Latency, words: Words) -> str:
         "above": latency.above,
         "confidence": f"{latency.confidence:.0%}",
         "limit": "?" if latency.limit is None else short(latency.limit),
-        "share": "?" if latency.share_bound is None else f"{latency.share_bound:.3%}",
+        "share": "?" if latency.share_bound is None else f"{latency.share_bound * 100:.2g} %",
         "bound": "?" if latency.bound is None else short(latency.bound),
     }
     text = words("latency.claim", **figures)
