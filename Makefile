@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: rehearsal rehearsal-netns preflight test lint bench nightly clean
+.PHONY: rehearsal rehearsal-netns preflight test lint allure bench nightly clean
 
 rehearsal: .venv/installed
 	$(BIN)/pytest -m live --target=simulator $(ARGS)
@@ -23,6 +23,15 @@ lint: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The Allure results as one HTML file beside the bundle; Node.js 20 or newer and npm. RUN names another run.
+RUN ?= reports/latest
+allure: .venv/installed allure-report/installed
+	$(BIN)/python -m mt5canary.evidence.allure_page $(RUN)
+
+allure-report/installed: allure-report/package-lock.json
+	npm ci --prefix allure-report --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch $@
+
 bench: .venv/installed-bench
 	$(BIN)/python -m benchmarks $(ARGS)
 
@@ -30,7 +39,7 @@ nightly: .venv/installed-dev
 	$(BIN)/pytest tests -p pytester -o timeout=1800 $(ARGS)
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf allure-report/node_modules allure-report/installed .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
