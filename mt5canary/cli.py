@@ -30,6 +30,7 @@ COMMANDS = {
         "how a terminal compares with the simulation; asks only for what cannot trade",
     ),
     "reset": ("mt5canary.commands.breaker", "close the breaker again, by name and with a reason"),
+    "review": ("mt5canary.commands.review", "apply the written policy to a finished bundle"),
     "serve": ("mt5canary.gateway.command", "run the gateway beside a terminal, real or simulated"),
     "verify": ("mt5canary.verify.command", "what a bundle proves, offline, from its raw records"),
 }
