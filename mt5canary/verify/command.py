@@ -20,12 +20,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", metavar="BUNDLE", type=Path, help="the run's folder")
     parser.add_argument("--public-key", metavar="FILE", type=Path, help="the key that must have signed it")
     parser.add_argument("--challenge", metavar="TEXT", help="what you gave before the run")
+    parser.add_argument("--repository", metavar="DIR", type=Path, help="the git repository that it was archived in")
     parser.add_argument("--json", action="store_true", help="for machines")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Verify, and say what was found."""
-    found = verify(arguments.bundle, public_key=arguments.public_key, challenge=arguments.challenge)
+    found = verify(
+        arguments.bundle,
+        public_key=arguments.public_key,
+        challenge=arguments.challenge,
+        repository=arguments.repository,
+    )
     if arguments.json:
         content = {"state": found.state, "exit_status": found.exit_status, **msgspec.to_builtins(found)}
         print(msgspec.json.format(msgspec.json.encode(content), indent=2).decode())

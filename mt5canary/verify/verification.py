@@ -23,13 +23,16 @@ NO_SECRET = "x" * 64
 """In place of a secret that the bundle's plan has masked; nothing is signed here."""
 
 
-def verify(folder: Path, *, public_key: Path | None = None, challenge: str | None = None) -> Verification:
+def verify(
+    folder: Path, *, public_key: Path | None = None, challenge: str | None = None, repository: Path | None = None
+) -> Verification:
     """Verify a bundle from what is in its folder alone.
 
     Args:
         folder: the run's folder, wherever it is now.
         public_key: the key that must have signed it, from elsewhere; without it the bundle's own shows integrity alone.
         challenge: what the verifier gave before the run.
+        repository: the git repository that the bundle was archived in.
 
     Raises:
         UsageProblem: where there is no bundle, or the key cannot be used.
@@ -44,6 +47,8 @@ def verify(folder: Path, *, public_key: Path | None = None, challenge: str | Non
     stored = files.judge_manifest(found, folder, evidence)
     promised = str(accounts.header.get("signed_by", "")) if accounts else ""
     content = files.judge_signature(found, folder, promised, public_key)
+    if repository is not None:
+        _judge_archive(found, folder.resolve(), repository)
     if accounts is None:
         return found
     plan = _judge_plan(found, folder, evidence)
@@ -134,6 +139,21 @@ def _judge_challenge(found: Verification, world: World, accounts: Accounts, chal
         found.add("challenge", State.CONTRADICTED, wrong)
         return
     found.add("challenge", State.HOLDS, "it stands in the first record, and an order's nonce is made of it")
+
+
+def _judge_archive(found: Verification, folder: Path, repository: Path) -> None:
+    """Hold the bundle against the commit that is its anchor: what was archived then must be what is here now."""
+    from mt5canary.evidence import archive  # here: few verifications have a repository
+
+    anchor = archive.anchor(repository, folder.name)
+    if anchor is None:
+        found.add("archive", State.MISSING, f"{repository} holds no archive of {folder.name}")
+    elif hashlib.sha256(archive.pack(folder)).hexdigest() != anchor.digest:
+        found.add(
+            "archive", State.CONTRADICTED, f"it is not what commit {anchor.commit} of {anchor.committed_at} holds"
+        )
+    else:
+        found.add("archive", State.HOLDS, f"it is what commit {anchor.commit} of {anchor.committed_at} holds")
 
 
 def _judge_documents(found: Verification, folder: Path, evidence: Evidence, accounts: Accounts) -> Verdict | None:

@@ -18,6 +18,8 @@ from mt5canary.evidence import archive
 from mt5canary.evidence.documents import verdict_json
 from mt5canary.evidence.verdict import CriterionResult, Verdict
 from mt5canary.measurement import Outcome
+from mt5canary.verify.findings import State
+from mt5canary.verify.verification import verify
 
 
 def a_verdict(run: str) -> Verdict:
@@ -150,3 +152,16 @@ def test_the_command(bundle: Path, repository: Path, tmp_path: Path, capsys: pyt
     assert "not a git repository" in capsys.readouterr().err
     assert cli.main(["archive", str(tmp_path), "--repository", str(repository)]) == 4
     assert "verdict.json" in capsys.readouterr().err
+
+
+def test_verification_holds_a_bundle_against_its_commit(bundle: Path, repository: Path) -> None:
+    """The same, another, none: what the repository says is part of what was found."""
+
+    def found() -> dict[str, State]:
+        return {item.subject: item.state for item in verify(bundle, repository=repository).items}
+
+    assert found()["archive"] is State.MISSING
+    archive.commit(repository, bundle, a_verdict(bundle.name))
+    assert found()["archive"] is State.HOLDS
+    (bundle / "added.txt").write_text("later", encoding="utf-8")
+    assert found()["archive"] is State.CONTRADICTED
