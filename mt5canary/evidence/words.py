@@ -88,7 +88,7 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "position.and": (" and ", "、"),
     "position.any_symbol": ("any symbol", "任意品种"),
-    "position.marked": ("{symbol} with {marks}", "{symbol}({marks})"),
+    "position.marked": ("{symbol} with {marks}", "{symbol}（{marks}）"),
     "position.to_do.1": (
         "Log in to the account from another terminal, or the broker's own, and look for a position of {what}.",
         "用另一个终端或经纪商自己的终端登录该账户，查找 {what} 的持仓。",
