@@ -284,6 +284,13 @@ class Operation:
         """Whether the gateway's host still stands for the addresses that L1 judged; nothing where L1 judged none."""
         return [] if self.link is None else self.link.resolves_as_before()
 
+    def gateway_clock(self) -> tuple[float, float] | None:
+        """How far the gateway's clock is ahead of ours and how far it may stray from that, in ms; None if unknown."""
+        offset = None if self.link is None else self.link.known_offset
+        if offset is None:
+            return None
+        return offset.offset_ms, offset.uncertainty_ms + self.resolved.limits.clock.max_offset_ms
+
     def fill_times(self) -> tuple[float, float, float] | None:
         """When the fill was made, as ``CanaryFlight.times_of_the_fill`` has it; None where there was no flight."""
         return None if self.flight is None else self.flight.times_of_the_fill()

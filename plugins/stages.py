@@ -19,6 +19,9 @@ from mt5canary.measurement import Outcome
 from plugins.keys import CATALOGUE, CRITERION, MODE, OPERATION, RESOLVED, RUN
 
 FORBIDDEN_MARKERS = ("skip", "skipif", "xfail", "flaky", "parametrize")
+OF_THE_OPEN_POSITION = ("X10", "X11")
+"""What is asked of a position that is there: once it was closed for another reason, the answer would accuse nobody."""
+
 HOW_TO_RUN = "success criteria are run by `pytest -m preflight` (reads only) or `pytest -m live` (the canary run)"
 
 
@@ -81,6 +84,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             operation.flatten("the watch is over", "plugins/stages")
     outcomes = {name: result.outcome for name, result in run.results.items()}
     reason = config.stash[CATALOGUE].why_blocked(criterion, outcomes, config.stash[RESOLVED].plan.waive)
+    if reason is None and criterion.id in OF_THE_OPEN_POSITION and operation.flattened:
+        reason = f"the position was closed at once: {operation.flattened[0].reason}"
     if reason is not None:
         raise Blocked(reason)
 

@@ -17,6 +17,7 @@ from mt5canary.evidence import chain, continuity
 from mt5canary.evidence.batches import read_batches
 from mt5canary.evidence.books import BOOKS, render
 from mt5canary.evidence.run import CHAIN_NAME, Run
+from mt5canary.link.clock import parse_time
 from mt5canary.measurement import Measurement, Outcome, at_least, at_most, by_rule, equal, unproven, within
 
 CLOCK_STEP_LIMIT_MS = 1_000
@@ -33,12 +34,14 @@ class EvidenceInspection:
         fill_times: Callable[[], tuple[float, float, float] | None],
         required_level: str,
         resolves_as_before: Callable[[], list[Measurement]] = list,
+        gateway_clock: Callable[[], tuple[float, float] | None] = lambda: None,
     ) -> None:
         self._run = run
         self._exchanges_made = exchanges_made
         self._fill_times = fill_times
         self._required_level = required_level
         self._resolves_as_before = resolves_as_before
+        self._gateway_clock = gateway_clock
 
     @cached_property
     def _records(self) -> list[dict[str, Any]]:
@@ -74,11 +77,7 @@ class EvidenceInspection:
             *self._resolves_as_before(),
         ]
         if order is not None:
-            for name, number in (("ticket", order.ticket), ("deal", order.deal)):
-                actions = {record["action"] for record in answered if holds(reply_of(record), number)}
-                measurements.append(
-                    at_least(f"kinds of replies that hold the {name} {number}", len(actions), 2, samples=len(answered))
-                )
+            measurements += shown_by_several(answered, order.ticket, order.deal, len(answered))
             measurements.append(level_reached(self._run.evidence_level, self._required_level))
         return measurements
 
@@ -106,6 +105,9 @@ class EvidenceInspection:
                 samples=len(received),
             ),
         ]
+        clock = self._gateway_clock()
+        if clock is not None:
+            measurements.append(told_in_time(received, *clock))
         fill = self._fill_times()
         if fill is not None:
             after_request, length, slack = fill
@@ -147,6 +149,33 @@ def _in_order(exchanges: list[dict[str, Any]]) -> bool:
             return False
         last[record["connection"]] = record["sent"]
     return True
+
+
+def told_in_time(exchanges: list[dict[str, Any]], ahead_ms: float, slack_ms: float) -> Measurement:
+    """Each time that the gateway tells, by the offset of its clock, lies in the exchange that told it."""
+    told = outside = 0
+    for record in exchanges:
+        text = reply_of(record).get("server_time")
+        if not isinstance(text, str):
+            continue
+        told += 1
+        after_request = parse_time(text) / 1e6 - ahead_ms - record["sent_wall"] / 1e6
+        lasted = (record["received"] - record["sent"]) / 1e6
+        outside += not -slack_ms <= after_request <= lasted + slack_ms
+    return equal("gateway's times that lie outside their exchanges", outside, 0, samples=told)
+
+
+def shown_by_several(answered: list[dict[str, Any]], ticket: int, deal: int, samples: int) -> list[Measurement]:
+    """Ticket and deal stand in replies of several kinds.
+
+    A terminal may answer an order before its deal has a number: then the history alone can hold it.
+    """
+    told = any(record["action"] == "OPEN" and reply_of(record).get("deal") for record in answered)
+    found = []
+    for name, number, kinds in (("ticket", ticket, 2), ("deal", deal, 2 if told else 1)):
+        actions = {record["action"] for record in answered if holds(reply_of(record), number)}
+        found.append(at_least(f"kinds of replies that hold the {name} {number}", len(actions), kinds, samples=samples))
+    return found
 
 
 def level_reached(reached: str, required: str) -> Measurement:

@@ -99,6 +99,7 @@ class Guardian:
             self._tell,
             sampler=self._sampler,
             lease=self._flight.has_lease,
+            booked=self._flight.booked_since,
             record=self._record,
         )
         plan = self._limits.watch

@@ -34,6 +34,8 @@ class Reading:
     latencies_ms: Sequence[float] = ()
     drift_events: int = 0
     peer: str = ""
+    booked: Decimal = Decimal(0)
+    """What the deals since the order come to, other people's included."""
 
 
 Guard = Callable[[Reading, Reading, Limits], str | None]
@@ -84,9 +86,12 @@ def permissions_unchanged(first: Reading, now: Reading, limits: Limits) -> str |
 
 
 def balance_unchanged(first: Reading, now: Reading, limits: Limits) -> str | None:
-    """The balance stands still while the position lives: nothing of ours is booked in that time."""
+    """The balance moves by the history's deals alone while the position lives."""
     moved = cents(now.account.balance) - cents(first.account.balance)
-    return f"the balance moved by {moved} {now.account.currency}" if moved else None
+    booked = now.booked - first.booked
+    if moved == booked:
+        return None
+    return f"the balance moved by {moved} {now.account.currency}, the deals in between come to {booked}"
 
 
 def loss_inside_limits(first: Reading, now: Reading, limits: Limits) -> str | None:

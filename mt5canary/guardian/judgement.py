@@ -25,7 +25,7 @@ DUE_SHARE = 0.99
 
 def guardian_was_healthy(watch: WatchRecord, limits: Limits) -> list[Measurement]:
     """The guardian worked throughout: no gap, probes on schedule, every guard run at every reading (G1)."""
-    due = watch.seconds / watch.every_seconds
+    due = min(watch.seconds, watch.planned_seconds) / watch.every_seconds
     return [
         at_most(
             "largest gap of the watch",

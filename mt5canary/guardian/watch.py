@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from mt5canary.errors import Finding
@@ -20,14 +21,16 @@ from mt5canary.guardian.drift import DriftCheck, DriftSampler
 from mt5canary.guardian.guards import GUARDS, Reading, first_breach
 from mt5canary.link.exchange import Recorder
 from mt5canary.link.session import ClosingSession
+from mt5canary.money import cents
 from mt5canary.plan import Limits
-from mt5canary.wire.replies import SymbolSpecification
+from mt5canary.wire.replies import AccountReply, SymbolSpecification
 
 PROBE_TIMEOUT_MS = 1_000
 SET_SECONDS = 1.0
 LEASE_SECONDS = 60
 LEASE_RENEWAL_SECONDS = 10.0
 PROGRESS_SECONDS = 10.0
+MONEY_ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ def _no_record(kind: str, body: Any) -> None:
 
 
 class Watch:
-    """A watch over one position."""
+    """A watch over one position; ``booked`` says what the deals since the order come to."""
 
     def __init__(
         self,
@@ -130,6 +133,7 @@ class Watch:
         *,
         sampler: DriftSampler | None,
         lease: bool,
+        booked: Callable[[], Decimal] = Decimal,
         record: Recorder = _no_record,
     ) -> None:
         self._session = session
@@ -141,9 +145,10 @@ class Watch:
         self._sampler = sampler
         self._lease = lease
         self._write = record
-        self._probe_book = ProbeBook(record, limits.latency.warn_ms)
+        self._booked = booked
         self._quote_book = QuoteBook(record)
         self._reading_book = ReadingBook(record)
+        self._probe_book = ProbeBook(record, limits.latency.warn_ms, self._reading_book.flush)
 
     def run(self, seconds: float, every: float) -> WatchRecord:
         """Watch for a time, a probe every so often; returns early on a breach, and never raises a finding."""
@@ -161,10 +166,12 @@ class Watch:
         last_sign = record.started
         due = _Due(record.started, every, self._limits)
         end = record.started + seconds
-        while record.breach is None and (now := time.monotonic()) < end:
+        latest = end + self._limits.max_gap.total_seconds()
+        # a probe that was due inside the watch is made, though it be late: a stall at the end counts like any other
+        while record.breach is None and due.probe < end and (now := time.monotonic()) < latest:
             wait = due.probe - now
             if wait > 0:
-                time.sleep(min(wait, end - now))
+                time.sleep(wait)
                 continue
             self._probe(record, due.probe)
             due.probe += every
@@ -191,6 +198,8 @@ class Watch:
             if now >= due.progress:
                 due.progress += PROGRESS_SECONDS
                 self._tell("progress", {"watched": round(now - record.started, 1), "probes": len(record.probes)})
+        if record.breach is None:
+            time.sleep(max(0.0, end - time.monotonic()))
         record.ended = time.monotonic()
         record.largest_gap_seconds = max(record.largest_gap_seconds, record.ended - last_sign)
         return record
@@ -248,7 +257,7 @@ class Watch:
     def _read(self, record: WatchRecord) -> Reading | None:
         try:
             hello = self._session.hello()
-            account = self._session.account()
+            account, booked = self._money(record)
             mine = [position for position in self._session.positions() if position.ticket == self._ticket]
             reading = Reading(
                 hello=hello,
@@ -261,6 +270,7 @@ class Watch:
                 latencies_ms=record.latencies_ms,
                 drift_events=drift.count_events(record.drift_checks, self._limits),
                 peer=self._session.peer,
+                booked=booked,
             )
         except Finding as finding:
             self._went_wrong(record, "reading failed", finding)
@@ -278,6 +288,31 @@ class Watch:
         }
         self._reading_book.add(time.monotonic() - record.started, figures, raw=breach is not None)
         return reading
+
+    def _money(self, record: WatchRecord) -> tuple[AccountReply, Decimal]:
+        """The account, and what the deals since the order come to, which is asked only where the balance moved.
+
+        Others may trade between the two questions, so figures that disagree are asked for again.
+        """
+        if not record.readings:
+            return self._first_money()
+        first = record.readings[0]
+        for _ in range(MONEY_ATTEMPTS):
+            account, total = self._session.account(), first.booked
+            moved = cents(account.balance) - cents(first.account.balance)
+            if moved:
+                total = self._booked()
+            if total - first.booked == moved:
+                break
+        return account, total
+
+    def _first_money(self) -> tuple[AccountReply, Decimal]:
+        total = self._booked()
+        for _ in range(MONEY_ATTEMPTS):
+            account, before, total = self._session.account(), total, self._booked()
+            if before == total:
+                break
+        return account, total
 
     def _judge(self, record: WatchRecord, now: Reading | None) -> None:
         if now is None:

@@ -117,6 +117,11 @@ class LinkInspection:
         self._hello  # noqa: B018 -- HELLO goes first and alone
         return clock.measure(self._session)
 
+    @property
+    def known_offset(self) -> ClockOffset | None:
+        """The gateway's clock against ours where it was measured; asks nothing."""
+        return self.__dict__.get("offset")
+
     @cached_property
     def zone(self) -> ServerZone:
         """The trade server's clock against UTC; raises Unproven where no quote was seen to move."""

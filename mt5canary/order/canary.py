@@ -37,9 +37,10 @@ NONCE = re.compile(r"[A-Z2-7]{16}")
 COMMENT_LENGTH = 16
 """What some servers keep of a comment; the nonce fills exactly this."""
 
-WINDOW_BEFORE_SECONDS = 60
+WINDOW_BEFORE_SECONDS = 7_200
 WINDOW_AFTER_SECONDS = 86_400
-"""The history is asked from a minute before the order to a day ahead: the server's clock runs in its own zone."""
+"""The history is asked from two hours before the order to a day ahead: the server's clock runs in its own zone, and
+goes back an hour when that zone leaves summer time. What was there before the order is told by its number."""
 
 POLL_SECONDS = 0.05
 GHOST_SECONDS = 11.0

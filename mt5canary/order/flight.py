@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, Protocol
 
 from mt5canary.errors import Finding, Unproven
 from mt5canary.link.clock import ClockOffset, ServerZone
-from mt5canary.link.exchange import Exchange
+from mt5canary.link.exchange import Exchange, Refused
 from mt5canary.link.inspection import LinkInspection
 from mt5canary.link.session import ReadSession, TradingSession
 from mt5canary.measurement import Measurement, Outcome, at_level, equal, worst
+from mt5canary.money import booked
 from mt5canary.order import drill, proof
 from mt5canary.order.canary import Canary, Snapshot, new_nonce, poll, prepare, take_snapshot
 from mt5canary.order.journal import Journal
@@ -25,7 +27,7 @@ from mt5canary.order.reconciliation import ACTIVE_STATES
 from mt5canary.order.resolution import Duplicated
 from mt5canary.order.witness import Witness
 from mt5canary.plan import Limits, Order
-from mt5canary.wire.replies import AccountReply, Deal, Tick
+from mt5canary.wire.replies import AccountReply, Deal, FindReply, Tick
 from mt5canary.wire.replies import Order as Entry
 
 LEASE_SECONDS = 60
@@ -192,11 +194,19 @@ class CanaryFlight:
         """Deals and orders since the order, once they hold it or may no longer lag."""
         canary = self._flown()
         return poll(
-            lambda: (self._session.deals(**canary.window), self._session.orders(**canary.window)),
+            lambda: (self._deals_since(canary), self._session.orders(**canary.window)),
             lambda books: bool(proof.opening_deals(canary, books[0]) and proof.orders_behind(canary, books[1])),
             self._limits.history_deadline,
             self._keep_alive,
         )
+
+    def _deals_since(self, canary: Canary) -> list[Deal]:
+        """The history's deals that were not there before the order, other people's included."""
+        return [deal for deal in self._session.deals(**canary.window) if deal.ticket not in canary.deals_before]
+
+    def booked_since(self) -> Decimal:
+        """What the deals since the order come to."""
+        return booked(self._deals_since(self._flown()))
 
     @property
     def _history(self) -> list[Deal]:
@@ -249,7 +259,7 @@ class CanaryFlight:
         return at_level("E2", proof.price_is_the_markets(canary, self._history, self.quotes, spec, slippage))
 
     def one_position_belongs_to_it(self) -> list[Measurement]:
-        """X10: one new position and one opening deal."""
+        """X10: one new position and one opening deal, and a gateway that remembers its one request."""
         canary = self._flown()
         after = poll(
             self._snapshot,
@@ -260,7 +270,16 @@ class CanaryFlight:
         witnessed: list[Measurement] = []
         for position in proof.new_positions(canary, after)[:1]:
             witnessed = self._witnessed(lambda witness, mine=position: witness.position("X10", mine))  # type: ignore[misc]
-        return [*at_level("E2", proof.one_position(canary, after, self._history)), *witnessed]
+        remembered = proof.is_remembered(canary, self._remembered(canary))
+        shown = at_level("E2", proof.one_position(canary, after, self._history))
+        return [*shown, *at_level("E1", [remembered]), *witnessed]
+
+    def _remembered(self, canary: Canary) -> FindReply | None:
+        """What the gateway says became of the order's request; None where it does not answer that."""
+        try:
+            return self._session.find_request(canary.intent.uuid)
+        except Refused:
+            return None
 
     def account_moved_as_it_must(self) -> list[Measurement]:
         """X11: margin, equity and balance moved as the contract says."""
@@ -268,7 +287,8 @@ class CanaryFlight:
 
         def measured() -> tuple[Snapshot, list[Measurement]]:
             after = self._snapshot()
-            return after, proof.account_moved(canary, after, self._history, self._proposal.check, self._proposal.spec)
+            deals = self._deals_since(canary)
+            return after, proof.account_moved(canary, after, deals, self._proposal.check, self._proposal.spec)
 
         after, measurements = poll(measured, lambda found: _hold(found[1]), ACCOUNT_DEADLINE, self._keep_alive)
         self._run.log(
@@ -324,7 +344,7 @@ class CanaryFlight:
     def _closing_deals(self) -> list[Deal]:
         canary = self._flown()
         return poll(
-            lambda: self._session.deals(**canary.window),
+            lambda: self._deals_since(canary),
             lambda found: proof.volume_closed(canary, found) >= proof.volume_opened(canary, found) > 0,
             self._limits.history_deadline,
         )
@@ -335,7 +355,7 @@ class CanaryFlight:
 
         def measured() -> tuple[AccountReply, list[Deal], list[Measurement]]:
             account = self._session.account()
-            deals = [deal for deal in self._session.deals(**canary.window) if deal.ticket not in canary.deals_before]
+            deals = self._deals_since(canary)
             before = canary.before.account.balance
             return account, deals, proof.ledger_balances(before, account.balance, deals, account.currency)
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from mt5canary.measurement import Measurement, above, at_least, at_most, equal, unproven, within
 from mt5canary.money import CENT, booked, cents, exact, whole_steps
 from mt5canary.order.canary import COMMENT_LENGTH, NONCE, Canary, Snapshot
-from mt5canary.wire.replies import CheckReply, Deal, Order, Position, SymbolSpecification, Tick
+from mt5canary.wire.replies import CheckReply, Deal, FindReply, Order, Position, SymbolSpecification, Tick
 
 
 class FillTimes(NamedTuple):
@@ -141,30 +141,37 @@ def one_position(canary: Canary, after: Snapshot, deals: list[Deal]) -> list[Mea
     return measurements
 
 
+def is_remembered(canary: Canary, found: FindReply | None) -> Measurement:
+    """The gateway knows the order's uuid and what it answered: the same uuid again would be no second order (X10).
+
+    ``found`` is its answer to ``FIND_REQUEST``, None where it has none. A gateway that forgets is safe only for as long
+    as nothing on the way repeats a frame.
+    """
+    name = "ticket that the gateway remembers for the order's uuid"
+    if found is None or canary.reply is None:
+        return unproven(name, "the order's ticket, by FIND_REQUEST")
+    ticket = (found.reply or {}).get("ticket") if found.known else None
+    return equal(name, "none" if ticket is None else ticket, canary.reply.ticket)
+
+
 def account_moved(
     canary: Canary, after: Snapshot, deals: list[Deal], check: CheckReply, spec: SymbolSpecification
 ) -> list[Measurement]:
-    """Margin rose as projected, the balance moved by the deals' costs alone, equity marks the market (X11)."""
+    """Margin rose as projected, the balance moved by the deals alone, equity marks the market (X11).
+
+    ``deals`` are all since the order: on an account that others use too, theirs are set apart by what they book.
+    """
     before, account = canary.before.account, after.account
-    projected = cents(check.margin) - cents(before.margin)
-    tolerance = max(CENT, (projected * MARGIN_TOLERANCE).quantize(CENT) + CENT)
-    costs = booked(opening_deals(canary, deals))
     if account.profit is None or account.credit is None:
         return [unproven("equity is balance, credit and profit", "profit and credit in GET_ACCOUNT")]
     floating = cents(account.profit) + cents(account.credit)
     measurements = [
-        within(
-            "margin taken",
-            cents(account.margin) - cents(before.margin),
-            projected - tolerance,
-            projected + tolerance,
-            account.currency,
-        ),
+        _margin_taken(canary, after, check),
         above("margin of the account", cents(account.margin), 0, account.currency),
         equal(
             "balance moved by",
             str(cents(account.balance) - cents(before.balance)),
-            str(costs),
+            str(booked(deals)),
             account.currency,
         ),
         equal(
@@ -197,6 +204,30 @@ def account_moved(
         )
     measurements.append(at_least("positions seen of the order", len(mine), 1))
     return measurements
+
+
+def _margin_taken(canary: Canary, after: Snapshot, check: CheckReply) -> Measurement:
+    """The margin rose by what CHECK_ORDER projected, and by as much for each lot that others opened in between."""
+    before, account = canary.before.account, after.account
+    projected = cents(check.margin) - cents(before.margin)
+    foreign = _others(canary, after)
+    if any(symbol != canary.order.symbol for symbol, _ in foreign):
+        return unproven("margin taken", "the order's alone; others opened or closed another symbol in between")
+    lots = sum((volume for _, volume in foreign), Decimal(0))
+    expected = projected + projected * lots / exact(canary.order.volume)
+    steps = CENT * (1 + len(foreign) + int(abs(lots) / exact(canary.order.volume)))
+    tolerance = (abs(expected) * MARGIN_TOLERANCE).quantize(CENT) + steps
+    moved = cents(account.margin) - cents(before.margin)
+    return within("margin taken", moved, expected - tolerance, expected + tolerance, account.currency)
+
+
+def _others(canary: Canary, after: Snapshot) -> list[tuple[str, Decimal]]:
+    """Symbol and lots of what others opened since the order was decided, and, negative, of what they closed."""
+    was = {each.ticket: each for each in canary.before.positions}
+    now = {each.ticket: each for each in after.positions if each.ticket != canary.position_ticket}
+    opened = [(each.symbol, exact(each.volume)) for ticket, each in now.items() if ticket not in was]
+    closed = [(each.symbol, -exact(each.volume)) for ticket, each in was.items() if ticket not in now]
+    return opened + closed
 
 
 def _marked_profit(opened: float, current: float, canary: Canary, spec: SymbolSpecification) -> Decimal:

@@ -19,7 +19,7 @@ def is_closed(world: World, flight: Flight) -> list[Measurement]:
     if world.plan.plan.order.hold == "keep" and not world.asked("E1", "GET_ORDERS"):
         raise NotThere("the position was kept by plan")
     magic = world.plan.plan.order.magic
-    deals, orders, after = world.deals("E1"), world.orders("E1"), flight.after("E1")
+    deals, orders, after = flight.deals("E1"), world.orders("E1"), flight.after("E1")
     active = [order for order in orders if order.magic == magic and order.state in ACTIVE_STATES]
     traces = drill.traces_of(drill_nonces(world), [*deals, *orders, *after.positions])
     return [*at_level("E2", proof.is_closed(flight.canary, after, deals, active)), drill.no_trace(traces)]
@@ -28,7 +28,7 @@ def is_closed(world: World, flight: Flight) -> list[Measurement]:
 def ledger_balances(world: World, flight: Flight) -> list[Measurement]:
     """E2: the ledger."""
     account = world.account("E2")
-    deals = [deal for deal in world.deals("E2") if deal.ticket not in flight.deals_before]
+    deals = flight.deals("E2")
     before = flight.canary.before.account.balance
     return at_level("E2", proof.ledger_balances(before, account.balance, deals, account.currency))
 
@@ -55,18 +55,9 @@ def every_exchange_is_recorded(world: World) -> list[Measurement]:
 
 def _shown_by_several(world: World, order: dict[str, Any]) -> list[Measurement]:
     """Ticket and deal in replies of several kinds, and the level of evidence that this amounts to."""
-    found = []
-    for name in ("ticket", "deal"):
-        actions = {
-            record["action"]
-            for record in world.evidence.of_kind("exchange")
-            if record.get("reply") is not None and inspection.holds(inspection.reply_of(record), order[name])
-        }
-        answered = world.evidence.answered
-        found.append(
-            at_least(f"kinds of replies that hold the {name} {order[name]}", len(actions), 2, samples=answered)
-        )
-    return [*found, inspection.level_reached(order["level"], world.plan.plan.evidence.require)]
+    answered = [record for record in world.evidence.of_kind("exchange") if record.get("reply") is not None]
+    shown = inspection.shown_by_several(answered, order["ticket"], order["deal"], world.evidence.answered)
+    return [*shown, inspection.level_reached(order["level"], world.plan.plan.evidence.require)]
 
 
 def clocks_agree(world: World) -> list[Measurement]:
@@ -84,7 +75,9 @@ def clocks_agree(world: World) -> list[Measurement]:
 
 def times_agree(world: World, flight: Flight) -> list[Measurement]:
     """E4: the clocks, and the deal's time within its exchange where there was an order."""
-    judged = clocks_agree(world)
+    slack = world.offset.uncertainty_ms + world.limits.clock.max_offset_ms
+    received = [each for each in world.evidence.of_kind("exchange") if each.get("received") is not None]
+    judged = [*clocks_agree(world), inspection.told_in_time(received, world.offset.offset_ms, slack)]
     if not any(world.evidence.of_kind("order")):
         return judged
     if flight.times is None:

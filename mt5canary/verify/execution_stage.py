@@ -21,6 +21,7 @@ from mt5canary.wire.replies import (
     AccountReply,
     CheckReply,
     Deal,
+    FindReply,
     HaltReply,
     HelloReply,
     OpenReply,
@@ -84,7 +85,11 @@ class Flight:
     @cached_property
     def history(self) -> list[Deal]:
         """The history that holds the opening deal, as X8 saw it."""
-        return self._world.deals("X8")
+        return self.deals("X8")
+
+    def deals(self, criterion: str) -> list[Deal]:
+        """The deals of a criterion's last look at the history that were not there before the order."""
+        return [deal for deal in self._world.deals(criterion) if deal.ticket not in self.deals_before]
 
     @cached_property
     def times(self) -> proof.FillTimes | None:
@@ -183,13 +188,18 @@ def price_is_the_markets(world: World, flight: Flight) -> list[Measurement]:
 
 def one_position_belongs_to_it(world: World, flight: Flight) -> list[Measurement]:
     """X10: one position, one opening deal."""
-    return at_level("E2", proof.one_position(flight.canary, flight.after("X10"), flight.history))
+    asked = world.asked("X10", "FIND_REQUEST")
+    remembered = read(asked[-1], FindReply) if asked else None
+    return [
+        *at_level("E2", proof.one_position(flight.canary, flight.after("X10"), flight.history)),
+        *at_level("E1", [proof.is_remembered(flight.canary, remembered)]),
+    ]
 
 
 def account_moved_as_it_must(world: World, flight: Flight) -> list[Measurement]:
     """X11: margin, equity, balance."""
     after = flight.after("X11")
-    return at_level("E2", proof.account_moved(flight.canary, after, flight.history, world.check, world.spec))
+    return at_level("E2", proof.account_moved(flight.canary, after, flight.deals("X11"), world.check, world.spec))
 
 
 def wrong_nonce(world: World, challenge: str) -> str | None:

@@ -7,6 +7,7 @@ word.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -19,9 +20,10 @@ from mt5canary.guardian.drift import DriftCheck
 from mt5canary.guardian.guards import Reading
 from mt5canary.guardian.watch import Breach, Probe, WatchRecord
 from mt5canary.measurement import Measurement, equal
+from mt5canary.money import booked
 from mt5canary.verify.execution_stage import Flight
 from mt5canary.verify.world import NotThere, World, read
-from mt5canary.wire.replies import AccountReply, HelloReply, PositionsReply, TickReply
+from mt5canary.wire.replies import AccountReply, DealsReply, HelloReply, PositionsReply, TickReply
 
 OWN_WORD = frozenset({"largest gap of the watch", "readings of position, account, gateway and quote", "guards run"})
 """What the records hold only as the node's own count."""
@@ -81,22 +83,34 @@ class Watched:
         """The readings that were kept raw: HELLO, account, positions and quote, one after the other."""
         world, ticket = self._world, self._flight.canary.position_ticket
         first, last = world.span("G1")
-        accounts, ticks = world.asked("G1", "GET_ACCOUNT"), world.asked("G1", "GET_TICK")
-        positions = world.pages(world.asked("G1", "GET_POSITIONS"), PositionsReply)
         hellos = world.evidence.asked("HELLO", first, last)
-        found = []
-        for hello, account, pages, tick in zip(hellos, accounts, positions, ticks, strict=False):
-            mine = [position for page in pages for position in page.positions if position.ticket == ticket]
+        starts = [world.evidence.number_of(hello) for hello in hellos]
+        found: list[Reading] = []
+        for hello, start, end in zip(hellos, starts, [*starts[1:], last], strict=True):
+            accounts, ticks = world.between("GET_ACCOUNT", start, end), world.between("GET_TICK", start, end)
+            pages = world.pages(world.between("GET_POSITIONS", start, end), PositionsReply)
+            if not (accounts and ticks and pages):
+                continue
+            mine = [position for page in pages[-1] for position in page.positions if position.ticket == ticket]
             found.append(
                 Reading(
                     hello=read(hello, HelloReply),
-                    account=read(account, AccountReply),
+                    account=read(accounts[-1], AccountReply),
                     position=mine[0] if mine else None,
-                    tick=read(tick, TickReply).tick,
+                    tick=read(ticks[-1], TickReply).tick,
                     spec=world.spec,
+                    booked=self._booked(start, end, found[0].booked if found else Decimal(0)),
                 )
             )
         return found
+
+    def _booked(self, start: int, end: int, unasked: Decimal) -> Decimal:
+        """What the deals since the order came to at a reading; ``unasked`` where its balance stood as at the first."""
+        pages = self._world.pages(self._world.between("GET_DEALS", start, end), DealsReply)
+        if not pages:
+            return unasked
+        deals = (deal for page in pages[-1] for deal in page.deals)
+        return booked(deal for deal in deals if deal.ticket not in self._flight.deals_before)
 
 
 def _probes(batch: dict[str, Any]) -> list[Probe]:
