@@ -17,7 +17,7 @@ import msgspec
 
 from mt5canary import __version__
 from mt5canary.errors import Finding, Unproven, UsageProblem
-from mt5canary.guardian.baseline import Baseline, make_baseline
+from mt5canary.guardian.baseline import SCHEMA, Baseline, describe
 from mt5canary.guardian.column_file import ColumnFile, ColumnSpan
 from mt5canary.guardian.features import QuoteWindow
 from mt5canary.link.session import ReadSession
@@ -25,6 +25,7 @@ from mt5canary.plan import Resolved, load
 from mt5canary.plan.durations import parse_duration
 from mt5canary.plan.schema import BUILT_IN_FEATURES
 from mt5canary.reaching import reading_session
+from mt5canary.wire.replies import SymbolSpecification
 
 if TYPE_CHECKING:
     from mt5canary.guardian.stability import Column
@@ -69,41 +70,10 @@ def _record(resolved: Resolved, seconds: float, whole_file: Path | None) -> Base
     own = [name for name in resolved.limits.drift.features if name not in BUILT_IN_FEATURES]
     path = whole_file or resolved.column_file
     column_file = None if path is None else ColumnFile(path, own, whole=whole_file is not None)
-    started = time.monotonic()
     with reading_session(resolved) as session:
-        columns, provenance = _sample(session, resolved, seconds, column_file)
-    taken: Mapping[str, Column] = {}
-    span: ColumnSpan | None = None
-    if column_file is not None:
-        taken, span = column_file.take()
-    every = {**columns, **taken}
-    return make_baseline(
-        {name: every[name] for name in resolved.limits.drift.features},
-        sample_ms=round(resolved.limits.drift.sample.total_seconds() * 1000),
-        recorded_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        seconds=round(time.monotonic() - started, 3),
-        column_span=span,
-        **provenance,
-    )
-
-
-def _sample(
-    session: ReadSession, resolved: Resolved, seconds: float, column_file: ColumnFile | None
-) -> tuple[Mapping[str, Column], dict[str, object]]:
-    """Sample quotes for a time as the watch does; returns their columns, and what stands behind them."""
-    hello = session.hello()  # goes first and alone, to any gateway
-    symbol, sample = resolved.plan.order.symbol, resolved.limits.drift.sample.total_seconds()
-    spec = session.symbol(symbol)
-    window = QuoteWindow(sample, spec.point)
-    due = start = time.monotonic()
-    while due <= start + seconds:
-        time.sleep(max(0.0, due - time.monotonic()))
-        due += sample
-        tick = session.tick(symbol)
-        assert session.last is not None
-        window.add(session.last.sent, tick.bid, tick.ask, tick.time_msc)
-        if column_file is not None:
-            column_file.poll()
+        hello = session.hello()  # goes first and alone, to any gateway
+        spec = session.symbol(resolved.plan.order.symbol)
+        columns = _sample(session, spec, resolved.limits.drift.sample.total_seconds(), seconds, column_file)
     source = {
         "target": resolved.name,
         "terminal": hello.terminal.kind,
@@ -112,4 +82,36 @@ def _sample(
         "gateway": hello.gateway.instance,
         "mt5canary": __version__,
     }
-    return window.take(), {"symbol": spec.symbol, "point": spec.point, "source": source}
+    taken: Mapping[str, Column] = {}
+    span: ColumnSpan | None = None
+    if column_file is not None:
+        taken, span = column_file.take()
+    every = {**columns, **taken}
+    return Baseline(
+        schema=SCHEMA,
+        symbol=spec.symbol,
+        point=spec.point,
+        sample_ms=round(resolved.limits.drift.sample.total_seconds() * 1000),
+        recorded_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        seconds=seconds,
+        source=source,
+        features=describe({name: every[name] for name in resolved.limits.drift.features}),
+        column_span=span,
+    ).sealed()
+
+
+def _sample(
+    session: ReadSession, spec: SymbolSpecification, sample: float, seconds: float, column_file: ColumnFile | None
+) -> Mapping[str, Column]:
+    """Sample quotes for a time as the watch does, at an interval in seconds, and return their columns."""
+    window = QuoteWindow(sample, spec.point)
+    due = start = time.monotonic()
+    while due <= start + seconds:
+        time.sleep(max(0.0, due - time.monotonic()))
+        due += sample
+        tick = session.tick(spec.symbol)
+        assert session.last is not None
+        window.add(session.last.sent, tick.bid, tick.ask, tick.time_msc)
+        if column_file is not None:
+            column_file.poll()
+    return window.take()

@@ -108,11 +108,9 @@ def parse_baseline(text: str, name: str, symbol: str, sample: timedelta, feature
     return baseline
 
 
-def make_baseline(columns: Mapping[str, Column], **provenance: object) -> Baseline:
-    """A baseline of these columns; raises Finding for one that is empty or holds what is no number."""
-    made = msgspec.convert({"schema": SCHEMA, "features": {}, **provenance}, Baseline)
-    features = {name: _described(name, column) for name, column in columns.items()}
-    return msgspec.structs.replace(made, features=features).sealed()
+def describe(columns: Mapping[str, Column]) -> dict[str, FeatureBaseline]:
+    """The features that a baseline is made of; raises Finding for one that is empty or holds what is no number."""
+    return {name: _described(name, column) for name, column in columns.items()}
 
 
 def _described(name: str, column: Column) -> FeatureBaseline:

@@ -12,7 +12,7 @@ import numpy.typing
 
 from mt5canary.gateway.simulated.market import BLOCK_MS, RandomWalk
 from mt5canary.gateway.simulated.symbols import catalogue
-from mt5canary.guardian.baseline import Baseline, make_baseline
+from mt5canary.guardian.baseline import SCHEMA, Baseline, describe
 from mt5canary.guardian.features import QuoteWindow
 from mt5canary.plan import Limits
 
@@ -52,8 +52,16 @@ def window_of(quotes: Iterator[tuple[int, float, float, int]], rows: int) -> Map
 
 def baseline_of(columns: Mapping[str, Column]) -> Baseline:
     """A baseline of some columns."""
-    provenance = {"symbol": "EURUSD", "point": POINT, "sample_ms": SAMPLE_MS, "seconds": 0.0, "source": {}}
-    return make_baseline(columns, recorded_at="2026-11-22T12:00:00Z", **provenance)
+    return Baseline(
+        schema=SCHEMA,
+        symbol="EURUSD",
+        point=POINT,
+        sample_ms=SAMPLE_MS,
+        recorded_at="2026-11-22T12:00:00Z",
+        seconds=600.0,
+        source={},
+        features=describe(columns),
+    ).sealed()
 
 
 def with_drift(limits: Limits, **changes: object) -> Limits:
