@@ -23,18 +23,10 @@ def quantile(sorted_values: Sequence[float], share: float) -> float | None:
 
 
 def binomial_tail(successes: int, trials: int, probability: float) -> float:
-    """P(X <= successes) of a binomial, summed in logarithms."""
-    if probability <= 0.0 or successes >= trials:
+    """P(X <= successes) of a binomial, from the incomplete beta function (DLMF 8.17.5)."""
+    if successes >= trials:
         return 1.0
-    if probability >= 1.0:
-        return 0.0
-    log_p, log_q = math.log(probability), math.log1p(-probability)
-    whole = math.lgamma(trials + 1)
-    terms = (
-        math.exp(whole - math.lgamma(k + 1) - math.lgamma(trials - k + 1) + k * log_p + (trials - k) * log_q)
-        for k in range(successes + 1)
-    )
-    return min(1.0, math.fsum(terms))
+    return incomplete_beta(trials - successes, successes + 1, 1.0 - probability)
 
 
 def upper_bound(exceedances: int, trials: int, confidence: float) -> float:

@@ -8,11 +8,14 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import special, stats
 
 from mt5canary.measurement import Outcome
 from mt5canary.statistics import (
     binomial_tail,
     claim_p99,
+    f_quantile,
+    incomplete_beta,
     lower_bound,
     quantile,
     samples_for_p99,
@@ -88,3 +91,38 @@ def test_quantile_covers_its_share(values: list[float], share: float) -> None:
     found = quantile(ordered, share)
     assert found in values
     assert sum(value <= found for value in ordered) >= share * len(ordered) - 1e-9
+
+
+@pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99, 0.9999])
+@pytest.mark.parametrize("count", [1, 2, 10, 299, 3_000, 864_000])
+def test_bounds_are_scipy_s(count: int, confidence: float) -> None:
+    """Clopper and Pearson's bounds are quantiles of the beta distribution."""
+    for exceedances in sorted({0, 1, min(5, count), count // 100, count // 3, count - 1, count}):
+        upper = stats.beta.ppf(confidence, exceedances + 1, count - exceedances) if exceedances < count else 1.0
+        lower = stats.beta.ppf(1 - confidence, exceedances, count - exceedances + 1) if exceedances else 0.0
+        assert upper_bound(exceedances, count, confidence) == pytest.approx(upper, rel=1e-6, abs=1e-12)
+        assert lower_bound(exceedances, count, confidence) == pytest.approx(lower, rel=1e-6, abs=1e-12)
+
+
+@given(st.data(), st.integers(1, 5_000), st.floats(1e-6, 1 - 1e-6))
+def test_binomial_tail_is_scipy_s(data: st.DataObject, count: int, probability: float) -> None:
+    """The tail agrees over the whole range."""
+    successes = data.draw(st.integers(0, count))
+    expected = stats.binom.cdf(successes, count, probability)
+    assert binomial_tail(successes, count, probability) == pytest.approx(expected, rel=1e-7, abs=1e-12)
+
+
+@given(
+    st.sampled_from([0.5, 0.9, 0.95, 0.99, 1 - 0.05 / 72, 1 - 0.05 / 1_200]),
+    st.floats(1, 40),
+    st.floats(3, 2_000),
+)
+def test_f_quantile_is_scipy_s(share: float, above: float, below: float) -> None:
+    """The point of F agrees, for degrees that are no whole numbers too."""
+    assert f_quantile(share, above, below) == pytest.approx(stats.f.ppf(share, above, below), rel=1e-7)
+
+
+@given(st.floats(0.5, 500), st.floats(0.5, 500), st.floats(0, 1))
+def test_incomplete_beta_is_scipy_s(a: float, b: float, x: float) -> None:
+    """The incomplete beta function agrees over its whole range."""
+    assert incomplete_beta(a, b, x) == pytest.approx(special.betainc(a, b, x), rel=1e-8, abs=1e-12)
