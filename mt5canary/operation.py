@@ -28,6 +28,7 @@ from mt5canary.link.remoteness import resolve
 from mt5canary.link.session import ReadSession, Signer, TradingSession
 from mt5canary.measurement import Measurement, Outcome
 from mt5canary.order import watchdog
+from mt5canary.order.account_lease import AccountLease
 from mt5canary.order.canary import GHOST_SECONDS
 from mt5canary.order.flatten import Flattened, WayOut
 from mt5canary.order.flight import CanaryFlight
@@ -72,6 +73,7 @@ class Operation:
         self.dialect = Dialect(resolved.target.protocol)
         self.link: LinkInspection | None = None
         self._reconciler: StateReconciler | None = None
+        self._lease: AccountLease | None = None
         self.gateway = gateway
 
     @cached_property
@@ -119,8 +121,25 @@ class Operation:
         """The intent journal of this account and magic number."""
         return Journal(self._state)
 
+    @property
+    def lease(self) -> AccountLease:
+        """The lease on the account, held by a live run from X5 to its end."""
+        if self._lease is None:
+            account = self.resolved.target.account
+            self._lease = AccountLease(self._state.parent, account.server, account.login)
+        return self._lease
+
+    def claim_account(self) -> str | None:
+        """Take the account for a live run, or look at who holds it; returns who stands in the way."""
+        if self.run.mode != "live":
+            return self.lease.why_held()
+        try:
+            return self.lease.take(self.id)
+        except OSError as error:
+            return f"nobody can tell: {self.lease.path} cannot be written ({error.strerror})"
+
     def reconciler(self, session: ReadSession) -> StateReconciler:
-        """Journal, positions and history side by side; only in a live run is the journal told what they prove."""
+        """Journal, positions and history side by side; the journal is told what they prove by whom it belongs to."""
         plan = self.resolved.plan.order
         self._reconciler = StateReconciler(
             session,
@@ -132,7 +151,7 @@ class Operation:
             lambda: self.link is not None and self.link.hello.account.margin_mode != "hedging",
             self.record,
             self.log,
-            writes=self.run.mode == "live",
+            may_write=lambda: self.lease.is_held,
         )
         return self._reconciler
 
@@ -182,6 +201,8 @@ class Operation:
 
     def record(self, kind: str, body: dict[str, Any] | msgspec.Struct, *, durable: bool = False) -> None:
         """Append to the chain."""
+        if self._lease is not None:
+            self._lease.renew()
         if isinstance(body, Exchange) and body.action not in SIGNED_ACTIONS:
             self.run.chain.append_soon(kind, body)
             return
@@ -229,6 +250,9 @@ class Operation:
         blocked = self._catalogue.why_blocked(self._catalogue["X6"], outcomes, self.resolved.plan.waive)
         if blocked is not None:
             raise Finding(f"no trading session: {blocked}")
+        holder = self.claim_account()
+        if holder is not None:
+            raise Finding(f"no trading session: the account is held by {holder}")
         account = self.resolved.target.account
         signer = Signer(self.secret, account.server, account.login, clock_offset)
         self._arm(signer, clock_offset)
@@ -266,7 +290,7 @@ class Operation:
                 self._way_out,
                 (self.run.folder / WATCHDOG_LOG).absolute(),
             ),
-            keep_open=() if self.gateway is None else (self.gateway.input_descriptor,),
+            keep_open=(self.lease.descriptor, *(() if self.gateway is None else (self.gateway.input_descriptor,))),
             forget=self._folders_of_its_own(),
         )
         self.run.record("event", {"name": "watchdog armed", "process": self._watchdog.process_id})
@@ -361,6 +385,8 @@ class Operation:
         self._sessions.clear()
         if self.gateway is not None:
             self.gateway.stop()
+        if self._lease is not None:
+            self._lease.release()
         if self._own_state is not None:
             self._own_state.cleanup()
 

@@ -27,6 +27,7 @@ class OrderProposal:
         plan: Order,
         limits: Limits,
         why_breaker_open: Callable[[], str | None],
+        claim_account: Callable[[], str | None],
         reconciler: StateReconciler,
         finding: Callable[[str, str], object],
         log: Callable[..., object],
@@ -40,6 +41,7 @@ class OrderProposal:
         self._plan = plan
         self._limits = limits
         self._why_breaker_open = why_breaker_open
+        self._claim_account = claim_account
         self._reconciler = reconciler
         self._finding = finding
         self._log = log
@@ -113,6 +115,7 @@ class OrderProposal:
     def nothing_stands_in_the_way(self) -> list[Measurement]:
         """X5: the breaker is closed, the gateway is not halted, and nothing is left of an earlier run."""
         now = self._session.hello()
+        holder = self._claim_account()
         found = self._reconciler.reconcile("start")
         for discrepancy in found.discrepancies:
             self._finding("X5", str(discrepancy))
@@ -122,6 +125,7 @@ class OrderProposal:
         in_the_way = "; ".join(f"{one.kind}: {one.text}" for one in found.blocking)
         return [
             equal("breaker", self._why_breaker_open() or "closed", "closed"),
+            equal("account held by", holder or "no other run", "no other run"),
             *identity.still_answers(now, self._link.hello),
             equal("left of earlier runs in journal, positions and history", in_the_way or "nothing", "nothing"),
             *self._a_witness_is_there(),

@@ -42,7 +42,7 @@ class StateReconciler:
         record: Callable[[str, Any], object],
         log: Callable[..., object],
         *,
-        writes: bool,
+        may_write: Callable[[], bool],
     ) -> None:
         self._session = session
         self._journal = journal
@@ -53,7 +53,7 @@ class StateReconciler:
         self._is_shared = is_shared
         self._record = record
         self._log = log
-        self._writes = writes
+        self._may_write = may_write
         self.kept: frozenset[int] = frozenset()
         """The positions that earlier runs keep by plan, as the start of this one found them."""
 
@@ -67,7 +67,7 @@ class StateReconciler:
             self._log("StateReconciler", str(discrepancy), level=level)
         if phase == "start":
             self.kept = found.kept
-        if self._writes:
+        if self._may_write():
             self._settle(found)
         return found
 

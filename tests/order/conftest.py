@@ -33,7 +33,9 @@ def reconciler(
 ) -> StateReconciler:
     """A state reconciler of the shipped plan's magic number and symbol."""
     deadline = timedelta(seconds=history_seconds)
-    return StateReconciler(session, journal, MAGIC, "EURUSD", run, deadline, lambda: False, record, log, writes=writes)
+    return StateReconciler(
+        session, journal, MAGIC, "EURUSD", run, deadline, lambda: False, record, log, may_write=lambda: writes
+    )
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def findings() -> list[str]:
 def propose(trading: TradingSession, plan: Resolved, journal: Journal, findings: list[str]) -> Propose:
     """The plan's order, with parts of the plan changed."""
 
-    def make(why_open: str | None = None, **order: Any) -> OrderProposal:
+    def make(why_open: str | None = None, held_by: str | None = None, **order: Any) -> OrderProposal:
         endpoint = ("127.0.0.1", 1)
         link = LinkInspection(
             trading, endpoint, plan.target, plan.limits, "EURUSD", lambda *_: None, lambda *_, **__: None
@@ -42,6 +42,7 @@ def propose(trading: TradingSession, plan: Resolved, journal: Journal, findings:
             msgspec.structs.replace(plan.plan.order, **order),
             plan.limits,
             lambda: why_open,
+            lambda: held_by,
             reconciler(trading, journal, lambda *_, **__: None),
             lambda criterion, text: findings.append(f"{criterion}: {text}"),
             lambda *_, **__: None,
@@ -78,13 +79,20 @@ def test_open_breaker_stands_in_the_way(propose: Propose) -> None:
     assert measured[0].value == "tripped yesterday"
 
 
+def test_another_run_on_the_account_stands_in_the_way(propose: Propose) -> None:
+    """X5 says which run holds the account."""
+    measured = propose(held_by="run r-1, process 7").nothing_stands_in_the_way()
+    assert failed(measured) == ["account held by"]
+    assert measured[1].value == "run r-1, process 7"
+
+
 def test_halted_gateway_stands_in_the_way(propose: Propose, trading: TradingSession) -> None:
     """A gateway that somebody halted is not resumed by a run."""
     proposal = propose()
     trading.halt("maintenance")
     measured = proposal.nothing_stands_in_the_way()
     assert failed(measured) == ["gateway halted"]
-    assert "maintenance" in str(measured[1].value)
+    assert "maintenance" in str(measured[2].value)
 
 
 def test_orphan_position_stands_in_the_way(propose: Propose, trading: TradingSession, findings: list[str]) -> None:
@@ -105,8 +113,7 @@ def test_intent_without_an_end_stands_in_the_way(propose: Propose, journal: Jour
     """An order that an earlier run never finished is named with its run and last step."""
     journal.begin(Intent(uuid="u-1", nonce="N", run="run-1", symbol="EURUSD", side="BUY", volume="0.001", magic=MAGIC))
     journal.step("u-1", "SENT")
-    (one,) = propose().nothing_stands_in_the_way()[3:]
-    assert one.outcome is Outcome.FAIL
+    (one,) = [each for each in propose().nothing_stands_in_the_way() if each.outcome is Outcome.FAIL]
     assert "intent u-1 of run run-1 ended at SENT" in str(one.value)
     assert [text.partition(" of run")[0] for text in findings] == ["X5: in doubt: intent u-1"]
 
