@@ -5,12 +5,13 @@ Only a run registers any of it, and only a run pays for its import.
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 import pytest
 
 from mt5canary.evidence.words import LANGUAGES
-from plugins.keys import RUN
+from plugins.keys import RESOLVED, RUN
 
 if TYPE_CHECKING:
     from mt5canary.evidence.run import Run
@@ -44,6 +45,19 @@ def direct_reports(config: pytest.Config, run: Run, key: SigningKey | None = Non
             setattr(option, name, str(run.folder / file))
     if hasattr(option, "self_contained_html"):
         option.self_contained_html = True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, int | None, int | None]:
+    """Verify the run's own bundle, once it is closed: the last act, and no exit status of 0 where it does not hold."""
+    status = yield
+    run = config.stash.get(RUN, None)
+    if run is None:
+        return status
+    from plugins.last_words import verify_bundle
+
+    failed = verify_bundle(run, config.stash.get(RESOLVED, None))
+    return status or failed
 
 
 @pytest.hookimpl(trylast=True)

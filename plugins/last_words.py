@@ -18,11 +18,26 @@ from mt5canary.evidence.run import Run
 from mt5canary.evidence.text import visible
 from mt5canary.evidence.verdict import Verdict
 from mt5canary.measurement import Outcome
+from mt5canary.plan import Resolved
 
 REPORTS = (("htmlpath", "report.html"), ("xmlpath", "junit.xml"), ("allure_report_dir", "allure-results"))
 """The option of each report plugin, and the report's name in the bundle."""
 
 COLOURS: dict[Outcome, dict[str, bool]] = {Outcome.PASS: {"green": True}, Outcome.FAIL: {"red": True}}
+
+
+def verify_bundle(run: Run, plan: Resolved | None) -> int:
+    """Verify a closed bundle from its files alone and say so; returns 1 where it does not hold, else 0."""
+    from mt5canary.verify import command
+    from mt5canary.verify.findings import State
+    from mt5canary.verify.verification import verify
+
+    found = verify(run.folder, known=plan)
+    if found.state is State.HOLDS:
+        print(f"verify: {command.conclusion(found)}")
+        return 0
+    print("verify: this run's own bundle does not hold", *command.lines(found), sep="\n")
+    return 1
 
 
 class Words:

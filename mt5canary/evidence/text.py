@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+from functools import lru_cache
 
 LONGEST = 600
 """How many characters of one text a document shows; the rest is in the chain."""
@@ -33,6 +34,11 @@ def _escape(character: str) -> str:
 
 def markdown(text: object) -> str:
     """A text as Markdown that renders as that text, also inside a table's cell."""
+    return _markdown(str(text))
+
+
+@lru_cache(maxsize=4096)  # a run renders its documents twice: when it writes them, and when it verifies them
+def _markdown(text: str) -> str:
     return _MARKDOWN.sub(r"\\\g<0>", html.escape(visible(text), quote=False))
 
 

@@ -50,8 +50,8 @@ def judge(found: Verification, world: World, accounts: Accounts) -> None:
         except (Finding, Unproven) as error:
             _raised(found, name, result.outcome, error)
             continue
-        except (HarnessError, ArithmeticError, KeyError, LookupError, TypeError, ValueError) as error:
-            found.add(name, State.CONTRADICTED, f"its records cannot be judged: {type(error).__name__}: {error}")
+        except (HarnessError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+            found.add(name, State.CONTRADICTED, f"its records are not of the form that a run writes: {error}")
             continue
         rest = _compare(found, name, result.measurements, judged)
         again.append(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 from mt5canary.errors import Finding
@@ -39,7 +40,12 @@ def every_exchange_is_recorded(world: World) -> list[Measurement]:
     count = sum(1 for _ in evidence.of_kind("exchange")) + len(evidence.pings)
     batched = read_batches(evidence.records, ())
     made = count + batched.exchanges
-    failed = [{"kind": "exchange", "failure": ping.failure} for ping in evidence.pings if ping.failure]
+    failed = [
+        {"seq": ping.seq, "kind": "exchange", "action": "PING", "connection": ping.connection, "failure": ping.failure}
+        for ping in evidence.pings
+        if ping.failure
+    ]
+    records = sorted([*evidence.records, *failed], key=itemgetter("seq")) if failed else evidence.records
     order = next(reversed([*evidence.of_kind("order")]), None)
     return [
         equal("exchanges in the evidence", made, made, samples=made),
@@ -48,7 +54,7 @@ def every_exchange_is_recorded(world: World) -> list[Measurement]:
             "replies that repeat their request's uuid", evidence.echoed, evidence.answered, samples=evidence.answered
         ),
         equal("requests with a uuid of their own", len(evidence.uuids), count, samples=count),
-        *continuity.one_gateway_throughout([*evidence.records, *failed]),
+        *continuity.one_gateway_throughout(records),
         *([] if order is None else _shown_by_several(world, order)),
     ]
 

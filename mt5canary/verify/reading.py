@@ -24,44 +24,35 @@ _HEAD = re.compile(rb'\{"prev":"([0-9a-f]{64})","seq":(\d+),"at":(\d+),"monotoni
 _PING = b',"action":"PING",'
 
 
-class Ping(Struct, frozen=True):
+class Ping(Struct, frozen=True, gc=False):
     """A ``PING`` exchange, its frames left out once they were judged."""
 
     seq: int
+    connection: int
     sent: int
     received: int | None
     gave_up: int | None
     failure: str | None
 
 
-class StoredPing(Struct, frozen=True):
+class StoredPing(Exchange, frozen=True, kw_only=True, gc=False):
     """A ``PING`` exchange's record."""
 
     seq: int
     kind: str
-    action: str
-    uuid: str
-    request: bytes
-    sent: int
-    received: int | None = None
-    reply: bytes | None = None
-    failure: str | None = None
-    gave_up: int | None = None
 
 
-class Asked(Struct, frozen=True):
+class Asked(Struct, frozen=True, gc=False):
     """What is judged of every request."""
 
     action: str
     uuid: str
-    nonce: str | None = None
 
 
-class Answered(Struct, frozen=True):
+class Answered(Struct, frozen=True, gc=False):
     """What is judged of every reply that is one."""
 
     uuid: str | None = None
-    nonce: str | None = None
 
 
 _read_ping = msgspec.json.Decoder(StoredPing).decode
@@ -92,7 +83,6 @@ class Evidence:
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
         self.pings: list[Ping] = []
-        self.exchanges: dict[int, Exchange] = {}
         self.count = 0
         self.head = FIRST
         self.trouble: Broken | None = None
@@ -120,7 +110,8 @@ class Evidence:
         numbers, exchanges = self._by_action[exchange.action]
         return numbers[next(place for place, each in enumerate(exchanges) if each is exchange)]
 
-    def _keep(self, seq: int, exchange: Exchange) -> None:
+    def keep(self, seq: int, exchange: Exchange) -> None:
+        """Take an exchange, with its record's number."""
         numbers, exchanges = self._by_action.setdefault(exchange.action, ([], []))
         numbers.append(seq)
         exchanges.append(exchange)
@@ -169,15 +160,13 @@ def _judge_clocks(evidence: Evidence, wall: int, monotonic: int) -> None:
 
 
 def _take_ping(evidence: Evidence, number: int, line: bytes) -> None:
-    if len(evidence.pings) < FULL_PINGS:
-        exchange = msgspec.json.decode(line, type=Exchange)
-        evidence._keep(number, exchange)
     ping = _read_ping(line)
     if ping.seq != number or ping.kind != "exchange" or ping.action != "PING":
         raise Broken(f"record {number} says one thing at its beginning and another after it")
-    evidence.pings.append(Ping(number, ping.sent, ping.received, ping.gave_up, ping.failure))
-    _judge_frames(evidence, number, "PING", ping.uuid, ping.request, ping.reply)
-    evidence.answered_too_soon += ping.received is not None and ping.received <= ping.sent
+    if len(evidence.pings) < FULL_PINGS:
+        evidence.keep(number, ping)
+    evidence.pings.append(Ping(number, ping.connection, ping.sent, ping.received, ping.gave_up, ping.failure))
+    _judge_frames(evidence, number, ping)
 
 
 def _take_record(evidence: Evidence, number: int, line: bytes, head: re.Match[bytes]) -> None:
@@ -188,22 +177,24 @@ def _take_record(evidence: Evidence, number: int, line: bytes, head: re.Match[by
     evidence.records.append(record)
     if record["kind"] == "exchange":
         exchange = msgspec.convert(record, Exchange)
-        evidence._keep(number, exchange)
-        _judge_frames(evidence, number, exchange.action, exchange.uuid, exchange.request, exchange.reply)
-        evidence.answered_too_soon += exchange.received is not None and exchange.received <= exchange.sent
+        evidence.keep(number, exchange)
+        _judge_frames(evidence, number, exchange)
 
 
-def _judge_frames(evidence: Evidence, number: int, action: str, uuid: str, request: bytes, reply: bytes | None) -> None:
+def _judge_frames(evidence: Evidence, number: int, exchange: Exchange) -> None:
     """Hold an exchange's frames against its record and against each other."""
-    asked = _read_asked(request)
-    if (asked.action, asked.uuid) != (action, uuid):
-        evidence.oddities.append(f"record {number}: its request is {asked.action} {asked.uuid}, not {action} {uuid}")
-    evidence.uuids.add(uuid)
-    if reply is None:
+    asked = _read_asked(exchange.request)
+    if asked.uuid != exchange.uuid or asked.action != exchange.action:
+        evidence.oddities.append(
+            f"record {number}: its request is {asked.action} {asked.uuid}, not {exchange.action} {exchange.uuid}"
+        )
+    evidence.uuids.add(exchange.uuid)
+    if exchange.reply is None:
         return
     evidence.answered += 1
+    evidence.answered_too_soon += exchange.received is not None and exchange.received <= exchange.sent
     try:
-        answered = _read_answered(reply)
+        answered = _read_answered(exchange.reply)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return  # what a gateway sends need not be a frame; the criteria judge it
-    evidence.echoed += answered.uuid == uuid
+    evidence.echoed += answered.uuid == exchange.uuid

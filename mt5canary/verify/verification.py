@@ -24,7 +24,12 @@ NO_SECRET = "x" * 64
 
 
 def verify(
-    folder: Path, *, public_key: Path | None = None, challenge: str | None = None, repository: Path | None = None
+    folder: Path,
+    *,
+    public_key: Path | None = None,
+    challenge: str | None = None,
+    repository: Path | None = None,
+    known: Resolved | None = None,
 ) -> Verification:
     """Verify a bundle from what is in its folder alone.
 
@@ -33,6 +38,7 @@ def verify(
         public_key: the key that must have signed it, from elsewhere; without it the bundle's own shows integrity alone.
         challenge: what the verifier gave before the run.
         repository: the git repository that the bundle was archived in.
+        known: a plan that need not be read again where it is the bundle's, by its digest.
 
     Raises:
         UsageProblem: where there is no bundle, or the key cannot be used.
@@ -51,7 +57,7 @@ def verify(
         _judge_archive(found, folder.resolve(), repository)
     if accounts is None:
         return found
-    plan = _judge_plan(found, folder, evidence)
+    plan = _judge_plan(found, folder, evidence, known)
     _judge_accounts(found, accounts, plan)
     if plan is not None:
         world = World(folder, evidence, plan)
@@ -79,7 +85,7 @@ def _judge_chain(found: Verification, evidence: Evidence) -> Accounts | None:
         accounts = Accounts(evidence)
         found.run, found.title = str(accounts.header["run"]), _title(accounts)
     except (KeyError, TypeError, ValueError) as error:
-        found.add("chain", State.CONTRADICTED, f"its records are not those of a run: {type(error).__name__}: {error}")
+        found.add("chain", State.CONTRADICTED, f"its records are not those of a run: {error}")
         return None
     return accounts
 
@@ -90,7 +96,7 @@ def _title(accounts: Accounts) -> str:
     return f"{prefix}canary {header['mode']} run {header['run']} of task {header['task']} on {header['target']}"
 
 
-def _judge_plan(found: Verification, folder: Path, evidence: Evidence) -> Resolved | None:
+def _judge_plan(found: Verification, folder: Path, evidence: Evidence, known: Resolved | None) -> Resolved | None:
     """The plan of the run, from its file in the bundle, which the chain names by its digest."""
     path = folder / "plan.yaml"
     try:
@@ -99,9 +105,12 @@ def _judge_plan(found: Verification, folder: Path, evidence: Evidence) -> Resolv
         found.add("plan.yaml", State.MISSING, "the plan is not there, so no criterion can be judged again")
         return None
     named = next((each["sha256"] for each in evidence.of_kind("document") if each["name"] == "plan.yaml"), None)
-    if named != hashlib.sha256(text).hexdigest():
+    digest = hashlib.sha256(text).hexdigest()
+    if named != digest:
         found.add("plan.yaml", State.CONTRADICTED, "it is not the plan that the chain names")
         return None
+    if known is not None and known.digest == digest:
+        return known
     if (folder / ".env").exists():
         found.add(".env", State.CONTRADICTED, "a bundle has none: it would change how the plan beside it reads")
         return None

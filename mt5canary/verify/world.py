@@ -56,8 +56,9 @@ class World:
         self.folder = folder
         self.evidence = evidence
         self.plan = plan
-        connections = list(evidence.of_kind("connection"))
-        self._ours = {each["connection"] for each in connections if each["url"] == connections[0]["url"]}
+        self._witnesses = {
+            each["connection"] for each in evidence.of_kind("connection") if each.get("role", "gateway") != "gateway"
+        }
         self._ends: dict[str, int] = {}
         for record in evidence.of_kind("outcome"):
             self._ends.setdefault(record["criterion"], record["seq"])
@@ -80,7 +81,7 @@ class World:
 
     def between(self, action: str, first: int, last: int) -> list[Exchange]:
         """The gateway's own exchanges of one action between two records; a second witness's are not among them."""
-        return [each for each in self.evidence.asked(action, first, last) if each.connection in self._ours]
+        return [each for each in self.evidence.asked(action, first, last) if each.connection not in self._witnesses]
 
     def last_record(self, criterion: str, kind: str) -> dict[str, Any] | None:
         """A criterion's last record of a kind; None where it made none."""
