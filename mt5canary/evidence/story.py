@@ -74,7 +74,7 @@ def _body(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _events(records: list[dict[str, Any]]) -> Iterator[Step]:
-    events = [record for record in records if record["kind"] == "event"]
+    events = [record for record in records if record["kind"] == "event" and record.get("name") != "progress"]
     for record in events[:MOST_EVENTS]:
         body = _body(record)
         yield Step(record["at"], f"event: {body.pop('name', 'unnamed')}", _members(body), record["seq"], "event")

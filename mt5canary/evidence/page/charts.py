@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mt5canary.evidence.page.markup import EMPTY, Markup, join, tag
 
@@ -22,8 +23,7 @@ FOOT = 20
 Scale = Callable[[float], float]
 
 
-@dataclass(frozen=True)
-class Plot:
+class Plot(Struct, frozen=True):
     """A plot so many pixels high; ``scale`` turns a value into pixels from the top."""
 
     height: int

@@ -9,7 +9,7 @@ from mt5canary.evidence.page.front import margin_text, used
 from mt5canary.evidence.page.levels import level
 from mt5canary.evidence.page.margin import foremost, nearest
 from mt5canary.evidence.page.markup import EMPTY, Markup, tag
-from mt5canary.evidence.page.parts import bullets, folded, outcome, quoted, section, table
+from mt5canary.evidence.page.parts import Row, bullets, folded, outcome, quoted, row_of, section, table
 from mt5canary.evidence.verdict import CriterionResult, Verdict
 from mt5canary.evidence.words import Words
 from mt5canary.measurement import Measurement, Outcome
@@ -33,19 +33,19 @@ def _group(number: int, stage: str, verdict: Verdict, facts: Facts, words: Words
         return tag("div", heading, tag("p", words("criteria.none")))
     heads = [words(f"column.{column}") for column in COLUMNS]
     top = tag("tr", [tag("th", head, scope="col") for head in heads])
-    bodies = [_criterion(result, facts, heads, words) for result in results]
+    row = row_of(heads)
+    bodies = [_criterion(result, facts, row, words) for result in results]
     caption = tag("caption", words("criteria.caption", stage=name), class_="unseen")
     return tag("div", heading, tag("table", caption, tag("thead", top), bodies, class_="cards criteria"))
 
 
-def _criterion(result: CriterionResult, facts: Facts, heads: list[str], words: Words) -> Markup:
+def _criterion(result: CriterionResult, facts: Facts, row: Row, words: Words) -> Markup:
     reached = level(result.id, facts) if result.outcome is not Outcome.BLOCKED else None
     why = None if result.outcome is Outcome.PASS else tag("span", quoted(words, result.reason), class_="reason")
     title = words.title(result.id, result.title)
     name = (outcome(result.outcome), " ", tag("strong", result.id), " ", title, why)
     cells = [name, *_measured(foremost(result.measurements), words), reached or "—"]
-    row = tag("tr", [tag("td", cell, data_label=head) for head, cell in zip(heads, cells, strict=True)])
-    return tag("tbody", row, _rest(result, len(heads), words), id=result.id)
+    return tag("tbody", row(cells), _rest(result, words), id=result.id)
 
 
 def _measured(measurement: Measurement | None, words: Words) -> list[object]:
@@ -60,7 +60,7 @@ def _measured(measurement: Measurement | None, words: Words) -> list[object]:
     ]
 
 
-def _rest(result: CriterionResult, columns: int, words: Words) -> Markup:
+def _rest(result: CriterionResult, words: Words) -> Markup:
     """Every measurement and remark of a criterion; those of one that did not pass stand open."""
     if not result.measurements and not result.findings:
         return EMPTY
@@ -73,4 +73,4 @@ def _rest(result: CriterionResult, columns: int, words: Words) -> Markup:
     inner = table(words("criteria.all_of", criterion=result.id), heads, rows, "inner measured") if rows else EMPTY
     findings = bullets("ul", [quoted(words, finding) for finding in result.findings])
     opened = result.outcome is not Outcome.PASS
-    return tag("tr", tag("td", folded(count, inner, findings, opened=opened), colspan=columns), class_="rest")
+    return tag("tr", tag("td", folded(count, inner, findings, opened=opened), colspan=len(COLUMNS)), class_="rest")

@@ -8,8 +8,9 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from mt5canary.evidence.records import environment_of, settings_of
 
@@ -17,8 +18,7 @@ PROBE_TIMEOUT_MS = 1_000.0
 """A probe that was never answered counts as at least this, here as in criterion G2."""
 
 
-@dataclass
-class RoundTrips:
+class RoundTrips(Struct):
     """When each round trip was due (nanoseconds, monotonic) and how long it took (ms); ``lost`` had no reply."""
 
     due: array[int] = field(default_factory=lambda: array("q"))
@@ -47,8 +47,7 @@ class RoundTrips:
         self.milliseconds.append(PROBE_TIMEOUT_MS if received is None else (received - record["sent"]) / 1e6)
 
 
-@dataclass
-class Facts:
+class Facts(Struct):
     """The records by what they are for; those of exchanges, intents, events and settings in their order."""
 
     kept: list[dict[str, Any]] = field(default_factory=list)
@@ -125,6 +124,8 @@ def _reading(facts: Facts, record: dict[str, Any]) -> None:
 
 
 def _event(facts: Facts, record: dict[str, Any]) -> None:
+    if record.get("name") == "progress":
+        return  # one every ten seconds: a day of them would bury what happened
     facts.events.append(record)
     facts.kept.append(record)
 

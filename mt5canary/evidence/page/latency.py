@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mt5canary.evidence.page.facts import Facts, RoundTrips
 from mt5canary.statistics import binomial_tail, quantile, upper_bound
@@ -22,8 +23,7 @@ BARS_A_DECADE = 12
 LEAST_MS = 1e-3
 
 
-@dataclass(frozen=True)
-class Interval:
+class Interval(Struct, frozen=True):
     """One interval: how far it begins into the series (seconds), its samples and what they came to (ms)."""
 
     start: float
@@ -33,8 +33,7 @@ class Interval:
     largest: float
 
 
-@dataclass(frozen=True)
-class Latency:
+class Latency(Struct, frozen=True):
     """A series of round trips, worked out; times in ms, ``seconds`` is how long it lasted.
 
     ``bound`` is the upper confidence bound of the 99th percentile itself, None where so few samples give none;

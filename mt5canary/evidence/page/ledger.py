@@ -5,9 +5,10 @@ All of it is read from the raw replies; money is Decimal, as written on the wire
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct
 
 from mt5canary.evidence.exchanges import Told, told
 from mt5canary.evidence.page.facts import Facts
@@ -16,8 +17,7 @@ LINES = ("balance", "credit", "profit", "equity", "margin", "free_margin")
 PARTS = ("profit", "commission", "swap", "fee")
 
 
-@dataclass(frozen=True)
-class Deal:
+class Deal(Struct, frozen=True):
     """One deal that moved the balance, and the record that shows it."""
 
     number: int
@@ -36,8 +36,7 @@ class Deal:
         return sum(self.money.values(), Decimal(0))
 
 
-@dataclass(frozen=True)
-class Ledger:
+class Ledger(Struct, frozen=True):
     """The account's replies before and after, and the deals that appeared between them."""
 
     currency: str

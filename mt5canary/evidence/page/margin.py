@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mt5canary.measurement import Measurement, Outcome
 
@@ -13,8 +14,7 @@ _ONE_SIDED = re.compile(rf"(<=|>=|<|>) {_NUMBER}(?![\d.])")
 _RANGE = re.compile(rf"in \[{_NUMBER}, {_NUMBER}\]")
 
 
-@dataclass(frozen=True)
-class Margin:
+class Margin(Struct, frozen=True):
     """``distance`` in the measurement's unit, negative where the limit is broken.
 
     ``used`` is the share of the limit that the value takes up: 1 at the limit; None where the limit is no scale.

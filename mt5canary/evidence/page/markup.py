@@ -45,16 +45,18 @@ def _spelled(key: str) -> str:
 
 def join(children: Iterable[object]) -> Markup:
     """Several children as one piece of markup."""
-    return Markup("".join(map(_piece, children)))
+    return Markup("".join(map(piece, children)))
 
 
-def _piece(child: object) -> str:
-    if isinstance(child, Markup):
-        return child
+def piece(child: object) -> str:
+    """A child as markup: itself where it is some, else escaped."""
+    kind = type(child)
+    if kind is Markup:
+        return child  # type: ignore[return-value]
+    if kind is str:
+        return hypertext(child)
     if child is None or child is False:
         return ""
-    if isinstance(child, str):
-        return hypertext(child)
     if isinstance(child, Iterable):
         return join(child)
     return hypertext(child)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from mt5canary.evidence.page import charts
 from mt5canary.evidence.page.ledger import LINES, PARTS, Ledger
@@ -18,8 +19,7 @@ HEIGHT = 230
 ASKED = ("OPEN", "CLOSE", "CLOSE_ALL")
 
 
-@dataclass(frozen=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """One moment of the story: ``price`` is a price at which something was done, ``bid`` and ``ask`` a quote."""
 
     at: int
