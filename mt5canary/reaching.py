@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mt5canary.errors import Finding, UsageProblem
+from mt5canary.errors import Finding, LinkFinding, UsageProblem
 from mt5canary.link.clock import ahead_of_this_host
 from mt5canary.link.connection import Route
 from mt5canary.link.dialect import Dialect
-from mt5canary.link.exchange import Recorder
+from mt5canary.link.exchange import Refused
 from mt5canary.link.session import ReadSession, Signer, TradingSession
 from mt5canary.operation import route_of, secret_of
 from mt5canary.order.flatten import WayOut
@@ -75,11 +75,25 @@ def _signer(resolved: Resolved, session: ReadSession) -> Signer:
     return Signer(secret_of(resolved), account.server, account.login, ahead)
 
 
-def way_out(resolved: Resolved, record: Recorder = nothing) -> WayOut:
-    """The way out of the plan's account and magic number."""
-    with ReadSession(route_of(resolved), record, dialect=Dialect(resolved.target.protocol)) as session:
-        signer = _signer(resolved, session)
-    return WayOut(route_of(resolved), signer, resolved.plan.order.magic, record)
+def emergency_exit(resolved: Resolved, *, everything: bool = False) -> tuple[WayOut, str]:
+    """The way out of the plan's magic number, or of its whole account, and what a person should know about it.
+
+    A gateway that cannot say who it is may still close: the requests are signed for the plan's account. Raises
+    Finding where it says that it is another account, or cannot be reached.
+    """
+    account, magic = resolved.target.account, None if everything else resolved.plan.order.magic
+    signer, capabilities, remark = Signer(secret_of(resolved), account.server, account.login), None, ""
+    with ReadSession(route_of(resolved), nothing, dialect=Dialect(resolved.target.protocol)) as session:
+        session.connect()
+        try:
+            hello = expected_account(resolved, session)
+            signer, capabilities = signer.by_clock(ahead_of_this_host(hello.server_time)), hello.capabilities
+        except Refused as refusal:
+            remark = f"the gateway does not say which account this is ({refusal}); going on"
+            capabilities = [] if refusal.reply.error_code == "UNKNOWN_ACTION" else None
+        except LinkFinding as finding:
+            remark = f"the gateway does not say which account this is ({finding}); going on"
+    return WayOut(route_of(resolved), signer, magic, nothing, capabilities=capabilities), remark
 
 
 def tell_gateway(resolved: Resolved, reason: str, *, halted: bool) -> bool:

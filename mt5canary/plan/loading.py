@@ -63,7 +63,7 @@ def load(
     problems: list[Problem] = []
     variables = read_variables(path.parent, environment, problems)
     try:
-        tree = _read(path, problems)
+        tree = read_tree(path, problems)
     except Unreadable as unreadable:
         problems.append(unreadable.problem)
         tree = None
@@ -72,7 +72,7 @@ def load(
     tree = with_signing_key(with_overrides(_with_built_in(tree), overrides, problems), variables)
     if target is not None:
         tree = tree.put(Leaf("target", f"{COMMAND_LINE} --target", target), "target")
-    checker = Checker(problems, _secrets(tree, variables))
+    checker = Checker(problems, secret_texts(tree, variables))
     checker.refuse_none(tree)
     name = _selected(tree, variables, checker)
     effective = _in_effect(tree, name, variables, checker)
@@ -86,7 +86,7 @@ def load(
     return Resolved(plan, name, MappingProxyType(sources), path, state or path.parent / plan.state)
 
 
-def _read(path: Path, problems: list[Problem]) -> Branch:
+def read_tree(path: Path, problems: list[Problem]) -> Branch:
     """Read the plan's file into a tree; raises Unreadable where there is nothing to go on with."""
     reason = ""
     try:
@@ -120,7 +120,7 @@ def _with_built_in(tree: Branch) -> Branch:
     return tree
 
 
-def _secrets(tree: Branch, variables: Variables) -> Iterator[str]:
+def secret_texts(tree: Branch, variables: Variables) -> Iterator[str]:
     """Every text that is a secret or would be one; too short a text would mask half of every message."""
     written = (leaf for leaf in leaves(tree) if leaf.path.endswith(".risk_secret"))
     texts = [one.text for one in (filled_in(leaf, variables, _ignore) for leaf in written) if isinstance(one, Leaf)]
