@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -20,6 +21,7 @@ MAXIMUM_AGE = timedelta(seconds=5)
 MAXIMUM_LEAD = timedelta(seconds=1)
 MINIMUM_SECRET_BYTES = 32
 _TIME_FORMAT = "%Y%m%dT%H%M%S.%fZ"
+_UNSIGNABLE = re.compile(r"[|\x00-\x1f\x7f]")
 
 
 class SignatureError(ValueError):
@@ -28,7 +30,9 @@ class SignatureError(ValueError):
 
 def shortest_decimal(number: float | int) -> str:
     """Write a number in its shortest decimal form without exponent: ``0.001``, ``0``, ``1.0812``."""
-    text = format(Decimal(repr(number)), "f")
+    text = str(number)
+    if "e" in text:
+        text = format(Decimal(text), "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
@@ -48,7 +52,7 @@ def signed_fields(request: Request, server: str, login: int, time: str) -> str:
         time,
     ]
     for field in fields:
-        if "|" in field or any(ord(character) < 32 or ord(character) == 127 for character in field):
+        if _UNSIGNABLE.search(field):
             raise SignatureError(f"the text {field!r} cannot be signed: it holds '|' or a control character")
     return "|".join(fields)
 
