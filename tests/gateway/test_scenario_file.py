@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -54,6 +55,30 @@ outages:
     assert scenario.server == "JustMarkets-Demo2"
 
 
+def test_sense_is_judged_with_everything_else(tmp_path: Path) -> None:
+    """Values that are of the right kind and yet cannot be are told together with typos, each once."""
+    path = tmp_path / "wrong.yaml"
+    path.write_text(
+        """
+acount: {}
+account: {leverage: 0, stop_out: 60}
+server: {lag: {deal: [-5, 10]}}
+symbols: {EURUSD: {volume_max: -1, sessions: [["Mon 00:05", "noon"]]}}
+faults: [{kind: delay, every: 0, probability: 1.5}, {kind: stall, milliseconds: [5, 9]}]
+outages: [{switch: connected, lasts: -1}]
+"""
+    )
+    with pytest.raises(UsageProblem) as caught:
+        read_scenario(path)
+    told = str(caught.value).splitlines()[1:]
+    for part in ("acount", "account.leverage: must be 1 or more, was 0", "account.stop_out: must be at most",
+                 "server.lag.deal: must be two times", "symbols.EURUSD.volume_max: must be above 0, was -1",
+                 "symbols.EURUSD.sessions: 'noon'", "faults[0].every: must be 1 or more, was 0",
+                 "faults[0].probability: must be from 0 to 1, was 1.5", "faults[0]: a delay needs milliseconds",
+                 "faults[1].milliseconds: belongs to the kind delay", "outages[0].lasts: must be above 0"):  # fmt: skip
+        assert sum(part in line for line in told) == 1, part
+
+
 def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
     """Typos come with the nearest key, wrong values with their place, all in one message."""
     path = tmp_path / "wrong.yaml"
@@ -86,6 +111,33 @@ faults: [{kind: explosion}, {call: order_send}]
         ("symbols: {EURUSD: {filling: []}}", "filling"),
         ("faults: [{kind: partial, call: positions_get}]", "order_send only"),
         ("faults: [{kind: delay, call: order_sent}]", "order_sent"),
+        ("faults: [{kind: requote, nth: 0}]", "faults[0].nth: must be 1 or more"),
+        ("faults: [{kind: requote, probability: -0.1}]", "probability"),
+        ("faults: [{kind: partial, fraction: 1}]", "faults[0].fraction: must be above 0 and below 1"),
+        ("faults: [{kind: retcode, retcode: 10005}]", "faults[0].retcode: is no retcode"),
+        ("faults: [{kind: stall, seconds: -1}]", "faults[0].seconds"),
+        ("faults: [{kind: stall, seconds: .inf}]", "must be a finite number"),
+        ("faults: [{kind: delay, milliseconds: [9, 5]}]", "the smaller first"),
+        ("faults: [5]", "faults[0]: expected keys with values"),
+        ("outages: [{switch: connected, after: -1}]", "outages[0].after: must be 0 or more"),
+        ("outages: [{switch: login, lasts: 0}]", "outages[0].lasts: must be above 0"),
+        ("server: {lag: {order: [300, 100]}}", "server.lag.order"),
+        ("server: {comment_cut: -1}", "server.comment_cut"),
+        ("account: {currency: JPY}", "account.currency: must be one of EUR, GBP, USD"),
+        ("account: {currency_digits: -1}", "account.currency_digits"),
+        ("account: {login: 0}", "account.login"),
+        ("account: {balance: .nan}", "account.balance: must be a finite number"),
+        ("account: {stop_out: -5}", "account.stop_out"),
+        ("account: {limit_orders: -1}", "account.limit_orders"),
+        ("account: {commission: {policy: half, per_lot: -3}}", "account.commission.per_lot"),
+        ("account: {leverage_tiers: [{equity: 9, leverage: 5}, {equity: 5, leverage: 9}]}", "must rise"),
+        ("account: {leverage_tiers: [{equity: 9, leverage: 0}]}", "leverage_tiers[0].leverage: must be 1"),
+        ("symbols: {EURUSD: {stops_level: -1}}", "symbols.EURUSD.stops_level"),
+        ("symbols: {EURUSD: {volume_step: 0}}", "symbols.EURUSD.volume_step: must be above 0"),
+        ("symbols: {EURUSD: {margin_rate: 0}}", "symbols.EURUSD.margin_rate"),
+        ("symbols: {EURUSD: {walk: {interval_ms: 1}}}", "symbols.EURUSD.walk.interval_ms: must be 25 or more"),
+        ("symbols: {EURUSD: {walk: {volatility: -1}}}", "symbols.EURUSD.walk.volatility"),
+        ("symbols: {EURUSD: {replay: absent.csv}}", "symbols.EURUSD.replay: no such file"),
         ("[1, 2]", "expected keys with values"),
         ("{unclosed", "cannot be read as YAML"),
     ],
@@ -94,7 +146,7 @@ def test_impossible_scenarios_are_refused(tmp_path: Path, text: str, part: str) 
     """What is well-formed and yet cannot be is refused with its place."""
     path = tmp_path / "impossible.yaml"
     path.write_text(text)
-    with pytest.raises(UsageProblem, match=part.replace("[", "\\[")):
+    with pytest.raises(UsageProblem, match=re.escape(part)):
         read_scenario(path)
 
 

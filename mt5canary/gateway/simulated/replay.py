@@ -38,9 +38,9 @@ class Replay:
         first = max(0, (after_ms - self._started_ms) // self._span)
         for round_ in range(first, max(0, until_ms - self._started_ms) // self._span + 1):
             base = self._started_ms + round_ * self._span
-            for quote in self._quotes:
-                if after_ms < base + quote.utc_ms <= until_ms:
-                    yield quote._replace(utc_ms=base + quote.utc_ms)
+            start, end = (bisect_right(self._times, instant - base) for instant in (after_ms, until_ms))
+            for quote in self._quotes[start:end]:
+                yield quote._replace(utc_ms=base + quote.utc_ms)
 
 
 def _read(path: Path, symbol: Symbol) -> list[Quote]:

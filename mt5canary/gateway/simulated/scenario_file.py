@@ -19,7 +19,7 @@ Every key may be left out; the sections below are the whole schema::
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+import math
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -29,9 +29,9 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from mt5canary.errors import UsageProblem
-from mt5canary.gateway import constants as c
-from mt5canary.gateway.simulated.faults import CALLS, ORDER_KINDS, Fault, Lag, Outage
+from mt5canary.gateway.simulated.faults import Fault, Lag, Outage
 from mt5canary.gateway.simulated.scenario import BUILT_IN, Commission, Scenario
+from mt5canary.gateway.simulated.scenario_rules import RULES, Rule, contradictions
 from mt5canary.gateway.simulated.sessions import ALWAYS_OPEN, FOREX_SESSIONS, Sessions
 from mt5canary.gateway.simulated.symbols import Symbol, Walk, catalogue
 
@@ -164,17 +164,26 @@ class _Reading:
             self.problems.append(f"{where or 'the file'}: expected keys with values, was {content!r}")
             return None
         fields = {field.name: field for field in msgspec.structs.fields(kind)}
-        before = len(self.problems)
+        rules = RULES.get(kind.__name__, {})
         values = {}
         for key, value in content.items():
             place = f"{where}.{key}" if where else str(key)
             if key not in fields:
                 self._unknown(place, str(key), list(fields))
-            else:
-                values[key] = self._value(fields[key].type, value, place)
+                continue
+            converted = self._value(fields[key].type, value, place)
+            if converted is not UNSET and self._may_stand(rules.get(key), converted, place):
+                values[key] = converted
         missing = [name for name, field in fields.items() if field.required and name not in values]
-        self.problems += [f"{where}: the key {name!r} is missing" for name in missing]
-        return kind(**values) if len(self.problems) == before else None
+        self.problems += [f"{where}: the key {name!r} is missing" for name in missing if name not in content]
+        return None if missing else kind(**values)
+
+    def _may_stand(self, rule: Rule | None, value: Any, place: str) -> bool:
+        if rule is None or value is None or rule.holds(value):
+            return True
+        told = value if isinstance(value, Decimal) else repr(value)
+        self.problems.append(f"{place}: {rule.text}, was {told}")
+        return False
 
     def _unknown(self, place: str, key: str, known: list[str]) -> None:
         near = difflib.get_close_matches(key, known, 1)
@@ -184,10 +193,15 @@ class _Reading:
     def _value(self, kind: Any, value: Any, place: str) -> Any:
         section = _section_in(kind)
         if section is not None and isinstance(value, dict):
-            return self.section(section, value, place)
+            read = self.section(section, value, place)
+            return UNSET if read is None else read
         item = _section_in_list(kind)
         if item is not None and isinstance(value, list):
-            return [self.section(item, entry, f"{place}[{index}]") for index, entry in enumerate(value)]
+            entries = [self.section(item, entry, f"{place}[{index}]") for index, entry in enumerate(value)]
+            return [entry for entry in entries if entry is not None]
+        if isinstance(value, float) and not math.isfinite(value):
+            self.problems.append(f"{place}: must be a finite number, was {value!r}")
+            return UNSET
         try:
             return msgspec.convert(_as_decimal(value) if _takes_decimal(kind) else value, kind)
         except (msgspec.ValidationError, InvalidOperation) as error:
@@ -237,15 +251,16 @@ def read_scenario(path: Path) -> Scenario:
         raise UsageProblem(f"scenario {path}: cannot be read as YAML: {error}") from None
     reading = _Reading(path)
     file = reading.section(ScenarioFile, content if content is not None else {}, "")
-    symbols = reading_symbols(reading, file, content)
+    if file is not None:
+        scenario = _scenario(reading, file)
+        reading.problems += contradictions(scenario)
     reading.raise_problems()
-    assert file is not None
-    return _check(reading, _scenario(file, symbols, path))
+    return scenario
 
 
-def reading_symbols(reading: _Reading, file: ScenarioFile | None, content: Any) -> dict[str, SymbolSection]:
+def _symbol_sections(reading: _Reading, file: ScenarioFile) -> dict[str, SymbolSection]:
     """The sections under ``symbols``, each named by a symbol of the catalogue."""
-    given = content.get("symbols") if isinstance(content, dict) else None
+    given = file.symbols
     sections: dict[str, SymbolSection] = {}
     for name, entry in (given if isinstance(given, dict) else {}).items():
         if name not in catalogue():
@@ -255,9 +270,11 @@ def reading_symbols(reading: _Reading, file: ScenarioFile | None, content: Any) 
     return sections
 
 
-def _scenario(file: ScenarioFile, sections: Mapping[str, SymbolSection], path: Path) -> Scenario:
+def _scenario(reading: _Reading, file: ScenarioFile) -> Scenario:
+    """What the file chooses, as far as it can be used; what cannot is among the reading's problems."""
     base = BUILT_IN[file.extends]()
-    changes: dict[str, Any] = {"name": path.stem}
+    sections = _symbol_sections(reading, file)
+    changes: dict[str, Any] = {"name": reading.path.stem}
     for section in (file.account, file.server):
         changes |= {} if isinstance(section, UnsetType) else section.given()
     for name, numbers in _ACCOUNT_NUMBERS.items():
@@ -271,13 +288,13 @@ def _scenario(file: ScenarioFile, sections: Mapping[str, SymbolSection], path: P
     changes |= {name: given[name] for name in ("name", "seed") if name in given}
     changes |= {name: tuple(given[name]) for name in ("faults", "outages") if name in given}
     symbols = {
-        name: _symbol(symbol, sections[name], path) if name in sections else symbol
+        name: _symbol(reading, symbol, sections[name]) if name in sections else symbol
         for name, symbol in base.symbols.items()
     }
     return replace(base, symbols=symbols, **changes)
 
 
-def _symbol(symbol: Symbol, section: SymbolSection, path: Path) -> Symbol:
+def _symbol(reading: _Reading, symbol: Symbol, section: SymbolSection) -> Symbol:
     changes = section.given()
     for name, numbers in _NUMBERS.items():
         if name in changes:
@@ -285,9 +302,9 @@ def _symbol(symbol: Symbol, section: SymbolSection, path: Path) -> Symbol:
     if "filling" in changes:
         changes["filling_mask"] = sum(_FILLING_BITS[word] for word in set(changes.pop("filling")))
     if "sessions" in changes:
-        changes["sessions"] = _sessions(changes["sessions"], symbol.name)
+        changes["sessions"] = _sessions(reading, changes["sessions"], symbol.name)
     if "replay" in changes:
-        changes["replay"] = path.parent / changes["replay"]
+        changes["replay"] = reading.path.parent / changes["replay"]
     if "walk" in changes:
         walk = symbol.walk or Walk(Decimal(1), 1.0)
         changes["walk"] = replace(walk, **changes["walk"].given())
@@ -295,55 +312,11 @@ def _symbol(symbol: Symbol, section: SymbolSection, path: Path) -> Symbol:
     return replace(symbol, **changes)
 
 
-def _sessions(given: str | list[tuple[str, str]], name: str) -> Sessions:
+def _sessions(reading: _Reading, given: str | list[tuple[str, str]], name: str) -> Sessions:
     if not isinstance(given, list):
         return {"always": ALWAYS_OPEN, "forex": FOREX_SESSIONS, "never": Sessions(((0, 0),))}[given]
     try:
         return Sessions.of(given)
     except ValueError as error:
-        raise UsageProblem(f"scenario: symbols.{name}.sessions: {error}") from None
-
-
-def _check(reading: _Reading, scenario: Scenario) -> Scenario:
-    """What is well-formed and yet cannot be."""
-    tell = reading.problems.append
-    for index, fault in enumerate(scenario.faults):
-        _check_fault(f"faults[{index}]", fault, tell)
-    _check_account(scenario, tell)
-    for name, symbol in scenario.symbols.items():
-        _check_symbol(f"symbols.{name}", symbol, tell)
-    reading.raise_problems()
-    return scenario
-
-
-def _check_fault(where: str, fault: Fault, tell: Callable[[str], None]) -> None:
-    if fault.call not in CALLS:
-        tell(f"{where}.call: no call {fault.call!r}; there are {', '.join(sorted(CALLS))}")
-    if not 0 <= fault.milliseconds[0] <= fault.milliseconds[1]:
-        tell(f"{where}.milliseconds: from 0 up, the smaller first, was {list(fault.milliseconds)}")
-    if fault.kind in ORDER_KINDS and fault.call not in ("order_send", "*"):
-        tell(f"{where}: {fault.kind} happens to order_send only")
-
-
-def _check_account(scenario: Scenario, tell: Callable[[str], None]) -> None:
-    if scenario.balance < 0:
-        tell(f"account.balance: must not be negative, was {scenario.balance}")
-    if scenario.leverage < 1 or any(leverage < 1 for _, leverage in scenario.leverage_tiers):
-        tell("account.leverage: must be 1 or more")
-    if scenario.login < 1:
-        tell(f"account.login: must be above 0, was {scenario.login}")
-    if not -12 <= scenario.standard_hours <= 14:
-        tell(f"server.standard_hours: must be from -12 to 14, was {scenario.standard_hours}")
-
-
-def _check_symbol(where: str, symbol: Symbol, tell: Callable[[str], None]) -> None:
-    if not 0 < symbol.volume_step <= symbol.volume_max or not 0 < symbol.volume_min <= symbol.volume_max:
-        tell(f"{where}: volume_step and volume_min must be above 0 and at most volume_max")
-    elif symbol.volume_min % symbol.volume_step:
-        tell(f"{where}: volume_min must be a multiple of volume_step")
-    if symbol.walk and not 0 < symbol.walk.spread_min <= symbol.walk.spread_max:
-        tell(f"{where}.walk: spread_min must be above 0 and at most spread_max")
-    if symbol.walk and (symbol.walk.interval_ms < 25 or symbol.walk.start <= 0 or symbol.walk.volatility < 0):
-        tell(f"{where}.walk: start above 0, volatility 0 or more, interval_ms 25 or more")
-    if symbol.execution == c.SYMBOL_TRADE_EXECUTION_MARKET and not symbol.filling_mask & 3:
-        tell(f"{where}.filling: market execution needs fok or ioc")
+        reading.problems.append(f"symbols.{name}.sessions: {error}")
+        return ALWAYS_OPEN
