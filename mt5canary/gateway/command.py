@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
+import sqlite3
 import sys
 import threading
 from pathlib import Path
@@ -13,19 +15,24 @@ from types import FrameType
 import zmq
 
 from mt5canary.errors import UsageProblem
-from mt5canary.gateway import words
+from mt5canary.gateway import installation, log, words
 from mt5canary.gateway.admission import Admission, ServerKeys, read_keys
 from mt5canary.gateway.caps import Caps, read_caps
 from mt5canary.gateway.gateway import Gateway
+from mt5canary.gateway.installation import Installation
 from mt5canary.gateway.journal import Journal
 from mt5canary.gateway.server import Server, bind
 from mt5canary.gateway.terminal import AttachedTerminal, TerminalSilent
 from mt5canary.wire.signature import SignatureError, read_secret
 
+CLAIM_SECONDS = 3.0
+"""How long a gateway that starts again waits for the one before it to be gone."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("--terminal", choices=("simulated", "metatrader5"), required=True, help="what trades")
+    installation.configure(parser)
     parser.add_argument(
         "--bind", metavar="URL", default="tcp://127.0.0.1:5555", help="where to listen; port * picks a free one"
     )
@@ -44,12 +51,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until a signal ends it. Raises UsageProblem for options and files that cannot be used."""
+    if sys.stderr is not None:
+        return _serve(arguments)
+    log.keep_in(_state(arguments.state) / "gateway.log")  # Windows' pythonw has no output at all
+    try:
+        return _serve(arguments)
+    except UsageProblem as problem:
+        log.event("not started", problem=str(problem))
+        raise
+
+
+def _serve(arguments: argparse.Namespace) -> int:
     secret = _secret(arguments.risk_secret_file)
     _check_address(arguments.bind, secret)
     caps = read_caps(arguments.caps) if arguments.caps else Caps()
     keys = _curve_keys(arguments.curve_key, arguments.curve_allow)
+    place = installation.chosen(arguments)
     state = _state(arguments.state)
-    terminal = attach(arguments.terminal, arguments.scenario, state)
+    claim = _claim(state)
+    terminal = attach(arguments.terminal, arguments.scenario, state, place)
     journal = Journal(state / "gateway.sqlite")
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     try:
@@ -64,6 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
         context.destroy(linger=0)
         journal.close()
         terminal.close()
+        claim.close()
     return 0
 
 
@@ -103,7 +124,18 @@ def _state(path: Path) -> Path:
     return path
 
 
-def attach(kind: str, scenario: str, state: Path) -> AttachedTerminal:
+def _claim(state: Path) -> sqlite3.Connection:
+    """Take the state folder for this gateway; SQLite's lock ends with the process, however it ends."""
+    claim = sqlite3.connect(state / "in-use.sqlite", isolation_level=None, timeout=CLAIM_SECONDS)
+    try:
+        claim.execute("BEGIN EXCLUSIVE")
+    except sqlite3.Error as error:
+        claim.close()
+        raise UsageProblem(f"--state {state}: another gateway is using it, give each its own ({error})") from None
+    return claim
+
+
+def attach(kind: str, scenario: str, state: Path, place: Installation) -> AttachedTerminal:
     """Attach to the terminal that the options name."""
     if kind == "simulated":
         from mt5canary.gateway.simulated.attach import attach_simulated
@@ -111,7 +143,7 @@ def attach(kind: str, scenario: str, state: Path) -> AttachedTerminal:
         return attach_simulated(scenario, state)
     from mt5canary.gateway.metatrader5 import attach_metatrader5
 
-    return attach_metatrader5()
+    return attach_metatrader5(place)
 
 
 def _curve_keys(key_file: Path | None, allow: Path | None) -> ServerKeys | None:
@@ -166,4 +198,8 @@ def _announce(terminal: AttachedTerminal, socket: zmq.Socket[bytes], signed: boo
         lines.append("warning: no risk secret: risk signatures are not verified")
     if not curve and not is_loopback(endpoint.partition("://")[2].rpartition(":")[0]):
         lines.append("warning: not a loopback address and CURVE is off: requests and replies travel in the clear")
-    print("\n".join(lines), flush=True)
+    if sys.stdout is None:
+        log.event("serving", banner=lines)
+        return
+    with contextlib.suppress(BrokenPipeError):  # a reader that has seen enough with the first line
+        print("\n".join(lines), flush=True)

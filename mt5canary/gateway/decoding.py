@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import re
-import uuid as uuid_module
 from typing import Any, NamedTuple
 
 import msgspec
@@ -29,8 +29,9 @@ _INTEGER_BITS = {
     **dict.fromkeys(("deviation", "seconds"), 31),
     **dict.fromkeys(("from_msc", "to_msc"), 62),
 }
-_PLAIN = Request.__struct_fields__  # of an action that takes nothing of its own
+_CHECKED = (Open, CheckOrder, CloseAll, GetDeals, GetOrders, Lease)
 _TEXT_LIMIT = 29  # UTF-16 units of symbol and comment: the package's own limit (mt5-facts 2.1)
+_UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _FIELD = re.compile(r"`\$\.(\w+)|field `(\w+)`")
 
 
@@ -92,18 +93,31 @@ def _field_refusal(members: dict[str, Any], action: str, text: str) -> Refusal:
     return Refusal("INVALID_FIELD", f"the field {name!r}: {text}")
 
 
+@functools.cache
+def _ranged(kind: type[Request]) -> tuple[list[tuple[str, int]], list[str]]:
+    """The fields of a kind of request that hold integers, each with its bits, and those that hold short texts."""
+    fields = kind.__struct_fields__
+    return (
+        [(name, bits) for name, bits in _INTEGER_BITS.items() if name in fields],
+        [name for name in ("symbol", "comment") if name in fields],
+    )
+
+
 def _check_ranges(request: Request) -> None:
-    fields = request.__struct_fields__
-    if fields == _PLAIN:
-        return
-    for name, bits in _INTEGER_BITS.items():
-        value = getattr(request, name, None) if name in fields else None
+    integers, texts = _ranged(type(request))
+    for name, bits in integers:
+        value = getattr(request, name)
         if isinstance(value, int) and not 0 <= value < 1 << bits:
             raise Refusal("INVALID_FIELD", f"the field {name!r} must be from 0 to 2**{bits} - 1")
-    for name in ("symbol", "comment"):
-        text = getattr(request, name, None) if name in fields else None
+    for name in texts:
+        text = getattr(request, name)
         if isinstance(text, str) and len(text.encode("utf-16-le")) // 2 > _TEXT_LIMIT:
             raise Refusal("INVALID_FIELD", f"the field {name!r} has more than {_TEXT_LIMIT} characters")
+    if type(request) in _CHECKED:
+        _check_sense(request)
+
+
+def _check_sense(request: Request) -> None:
     match request:
         case Open():
             _check_order(request)
@@ -144,11 +158,7 @@ def _check_window(request: GetDeals | GetOrders, ticket_field: str) -> None:
 
 
 def _check_signable(request: Request) -> None:
-    try:
-        canonical = str(uuid_module.UUID(request.uuid))
-    except ValueError:
-        canonical = ""
-    if canonical != request.uuid:
+    if not _UUID.fullmatch(request.uuid):
         raise Refusal("INVALID_FIELD", "the field 'uuid' must be a UUID in canonical lower-case form")
     try:
         body(request)

@@ -68,7 +68,6 @@ class Gateway:
         self._freshness = Freshness(self._interface)
         self.identity = Identity(terminal)
         self._at_once: dict[type[wire.Request], Callable[[Any], Fields]] = {
-            wire.Ping: lambda request: {},
             wire.Lease: lambda request: self._control(request, self._lease),
             wire.Halt: lambda request: self._control(request, self._halt),
             wire.Resume: lambda request: self._control(request, self._resume),
@@ -101,13 +100,12 @@ class Gateway:
         except Exception as error:  # nobody's frame may end the loop
             unread = Refusal("INVALID_JSON", f"the gateway cannot read this: {type(error).__name__}: {error}")
             return self._answer(envelope, refusal_reply(envelope.action, unread), received)
+        if isinstance(request, wire.Ping):
+            return self._answer(envelope, {"latency_ms": round((time.perf_counter() - received) * 1000, 3)}, received)
         handle = self._at_once.get(type(request))
         if handle is None:
             return Task(request, envelope, _patience(request), received)
-        fields = self._guarded(envelope.action, lambda: handle(request))
-        if isinstance(request, wire.Ping):
-            fields = {"latency_ms": round((time.perf_counter() - received) * 1000, 3)}
-        return self._answer(envelope, fields, received)
+        return self._answer(envelope, self._guarded(envelope.action, lambda: handle(request)), received)
 
     def ask(self, task: Task) -> Answer:
         """Carry out what needs the terminal; called by the worker."""
@@ -142,11 +140,11 @@ class Gateway:
 
     def _answer(self, envelope: Envelope, fields: Fields, received: float) -> Answer:
         reply = self._finished(envelope, fields)
-        line = Line.of(envelope, reply, (time.perf_counter() - received) * 1000)
+        line = Line(envelope, reply, (time.perf_counter() - received) * 1000)
         return Answer(paging.fitted(reply, self._encode), line)
 
     def _finished(self, envelope: Envelope, fields: Fields) -> Fields:
-        reply = {"uuid": envelope.uuid, "status": "ok", "server_time": words.rfc3339(time.time())} | fields
+        reply = {"uuid": envelope.uuid, "status": "ok", "server_time": words.rfc3339(time.time()), **fields}
         if envelope.nonce is not None:
             reply["nonce"] = envelope.nonce
         return reply
@@ -158,6 +156,7 @@ class Gateway:
         if recorded := self._recorded(request):
             return recorded
         self._check_halt(request)
+        assert isinstance(request, trades.Trading)  # every other kind has been dealt with
         signed_at = self._verified(request, lambda: reads.account_info(self._interface))
         return self._trade(request, envelope, signed_at)
 
@@ -202,14 +201,15 @@ class Gateway:
 
     # -- trading --------------------------------------------------------------------------------------------
 
-    def _trade(self, request: wire.Request, envelope: Envelope, signed_at: datetime | None) -> Fields:
+    def _trade(self, request: trades.Trading, envelope: Envelope, signed_at: datetime | None) -> Fields:
         if isinstance(request, wire.Open):
             self._caps.judge(request, self._interface, self._journal, time.time())
         self._check_age(signed_at)
-        self._journal.begin(self._record(request))
+        prepared = trades.prepare(self._interface, request)
+        self._journal.begin(self._record(prepared))
         unknown, orders = False, tuple[int, ...]()
         try:
-            fields, orders = self._ask_terminal(request, signed_at)
+            fields, orders = self._ask_terminal(prepared, signed_at)
         except trades.Unknown as refusal:
             unknown, orders = True, (refusal.order,) if refusal.order else ()
             fields = refusal_reply(envelope.action, refusal)
@@ -221,26 +221,27 @@ class Gateway:
         self._journal.finish(request.uuid, self._encode(self._finished(envelope, fields)), orders, time.time(), unknown)
         return fields
 
-    def _record(self, request: wire.Request) -> Record:
-        tick_msc = trades.server_time(self._interface, request)
+    def _record(self, prepared: trades.Prepared) -> Record:
+        request = prepared.request
         action, body = str(request.__struct_config__.tag), decoding.body(request)
-        return Record(request.uuid, action, body, self._encode(request), time.time(), tick_msc, None, False)
+        return Record(request.uuid, action, body, self._encode(request), time.time(), prepared.server_msc, None, False)
 
-    def _ask_terminal(self, request: wire.Request, signed_at: datetime | None) -> trades.Outcome:
+    def _ask_terminal(self, prepared: trades.Prepared, signed_at: datetime | None) -> trades.Outcome:
+        request = prepared.request
+
         def last_look() -> None:
             self._check_halt(request)
             self._check_age(signed_at)
 
         match request:
             case wire.Open():
-                return trades.open_position(self._interface, request, last_look)
+                return trades.open_position(self._interface, request, prepared.order, last_look)
             case wire.Close():
                 return trades.close_position(self._interface, request, last_look)
             case wire.CloseAll():
                 self._check_age(signed_at)  # once: closing many takes longer than a signature lives
                 magic = request.magic if isinstance(request.magic, int) else None
                 return trades.close_all(self._interface, magic, "close all")
-        raise AssertionError(f"{type(request).__name__} cannot trade")
 
     # -- the gateway's own actions --------------------------------------------------------------------------
 
@@ -310,11 +311,11 @@ class Gateway:
         """Close the positions of a magic number whose lease has ended; called by the worker."""
         started = time.perf_counter()
         if magic not in self.expired_leases():  # renewed while this waited for the terminal
-            return Line.of(Envelope(action="LEASE_RENEWED"), {"status": "ok"}, 0.0)
+            return Line(Envelope(action="LEASE_RENEWED"), {"status": "ok"}, 0.0)
         fields = self._guarded("LEASE_EXPIRED", lambda: self._close_leased(magic))
         if fields["status"] == "ok":  # otherwise it is tried again
             self._journal.end_lease(magic)
-        line = Line.of(Envelope(action="LEASE_EXPIRED"), fields, (time.perf_counter() - started) * 1000)
+        line = Line(Envelope(action="LEASE_EXPIRED"), fields, (time.perf_counter() - started) * 1000)
         return line.with_detail(magic=magic, closed=[entry["position"] for entry in fields.get("closed", ())])
 
     def _close_leased(self, magic: int) -> Fields:
@@ -335,7 +336,7 @@ class Gateway:
         started = time.perf_counter()
         never: Fields = {"status": "error", "error_msg": "was never carried out"}
         fields = self._guarded(record.action, lambda: self._resolved(record) or never)
-        line = Line.of(Envelope(record.uuid, None, record.action), fields, (time.perf_counter() - started) * 1000)
+        line = Line(Envelope(record.uuid, None, record.action), fields, (time.perf_counter() - started) * 1000)
         return line.with_detail(resolved_at_start=True)
 
 

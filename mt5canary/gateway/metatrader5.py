@@ -8,6 +8,7 @@ from typing import Any
 
 from mt5canary.errors import UsageProblem
 from mt5canary.gateway import log
+from mt5canary.gateway.installation import ANY_INSTALLATION, Installation
 from mt5canary.gateway.remote_terminal import RemoteTerminal
 from mt5canary.gateway.terminal import AttachedTerminal
 
@@ -22,18 +23,21 @@ def load_package(argument: str) -> Any:
     return importlib.import_module(PACKAGE)
 
 
-def attach_metatrader5() -> AttachedTerminal:
-    """Attach to the terminal on this machine. Raises UsageProblem where the package is not installed."""
+def attach_metatrader5(installation: Installation) -> AttachedTerminal:
+    """Attach to a terminal on this machine. Raises UsageProblem where the package is not installed."""
     if importlib.util.find_spec(PACKAGE) is None:
         raise UsageProblem(
             "--terminal metatrader5: the package MetaTrader5 is not installed here; it exists for Windows only: "
             "pip install MetaTrader5"
         )
-    return attach_remote("metatrader5", "mt5canary.gateway.metatrader5:load_package", "", SETTLE_SECONDS)
+    loader = "mt5canary.gateway.metatrader5:load_package"
+    return attach_remote("metatrader5", loader, "", SETTLE_SECONDS, installation)
 
 
-def attach_remote(kind: Any, loader: str, argument: str, settle_seconds: float) -> AttachedTerminal:
+def attach_remote(
+    kind: Any, loader: str, argument: str, settle_seconds: float, installation: Installation = ANY_INSTALLATION
+) -> AttachedTerminal:
     """Start the process that loads the package, and attach to the terminal from there."""
-    terminal = RemoteTerminal(loader, argument, lambda text: log.event("terminal process", state=text))
+    terminal = RemoteTerminal(loader, argument, lambda text: log.event("terminal process", state=text), installation)
     terminal.reconnect()
     return AttachedTerminal(kind, terminal, settle_seconds, terminal.reconnect, terminal.close)

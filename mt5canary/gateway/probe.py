@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from mt5canary.errors import UsageProblem
 from mt5canary.gateway import constants as c
-from mt5canary.gateway import results, words
+from mt5canary.gateway import installation, results, words
 
 Package = Any
 """The MetaTrader5 package, or the simulation in its place."""
@@ -42,6 +42,7 @@ class Skipped(Exception):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("--terminal", choices=("simulated", "metatrader5"), default="metatrader5", help="what to ask")
+    installation.configure(parser)
     parser.add_argument("--symbol", default="EURUSD", help="a symbol of the Market Watch; nothing is traded")
     parser.add_argument("--out", metavar="FILE", type=Path, required=True, help="where the findings are written")
     parser.add_argument("--scenario", metavar="NAME_OR_FILE", default="default", help="of the simulated terminal")
@@ -49,9 +50,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Ask everything and write the findings. Raises UsageProblem where there is no terminal to ask."""
+    place = installation.chosen(arguments)
     package, close = _package(arguments.terminal, arguments.scenario)
     try:
-        if not package.initialize():
+        if not package.initialize(*place.arguments, **place.options):
             raise UsageProblem(f"no terminal to ask: {package.last_error()}")
         findings = [_found(probe, package, arguments.symbol) for probe in PROBES]
         about = {"terminal": arguments.terminal, "version": package.version(), "symbol": arguments.symbol,

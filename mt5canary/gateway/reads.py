@@ -162,11 +162,19 @@ def historical_deals(terminal: TradingInterface, *dates: int, **filters: int) ->
     return deals
 
 
-def deals_of_order(terminal: TradingInterface, order: int) -> list[TradeDeal]:
-    """An order's deals, by way of its position: what history_deals_get(ticket=) means is unconfirmed (1.1)."""
-    identifiers = {record.position_id for record in historical_orders(terminal, ticket=order)} or {order}
-    deals = [deal for found in identifiers for deal in historical_deals(terminal, position=found)]
-    return [deal for deal in deals if deal.order == order]
+def deals_of_order(terminal: TradingInterface, order: int, position: int = 0) -> list[TradeDeal]:
+    """An order's deals, by way of its position: what history_deals_get(ticket=) means is unconfirmed (1.1).
+
+    An order that opens a position gives it its number as a rule; ``position`` is where the caller knows better.
+    """
+    if deals := _deals_in(terminal, position or order, order):
+        return deals
+    identifiers = {record.position_id for record in historical_orders(terminal, ticket=order)}
+    return [deal for found in identifiers for deal in _deals_in(terminal, found, order)]
+
+
+def _deals_in(terminal: TradingInterface, position: int, order: int) -> list[TradeDeal]:
+    return [deal for deal in historical_deals(terminal, position=position) if deal.order == order]
 
 
 def _seconds(from_msc: int, to_msc: int) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from mt5canary.gateway import constants as c
 from mt5canary.gateway import results
+from mt5canary.gateway.installation import ANY_INSTALLATION, Installation
 from mt5canary.gateway.results import (
     AccountInfo,
     OrderCheckResult,
@@ -46,8 +47,15 @@ class RemoteTerminal:
     The function gets ``argument`` and gives the package, or anything with its call surface; it need not be attached.
     """
 
-    def __init__(self, loader: str, argument: str, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        loader: str,
+        argument: str,
+        say: Callable[[str], None],
+        installation: Installation = ANY_INSTALLATION,
+    ) -> None:
         self._loader, self._argument, self._tell = loader, argument, say
+        self._installation = installation
         self._said = ""
         self._error: tuple[int, str] = (c.RES_S_OK, "Success")
         self._number = 0
@@ -102,7 +110,8 @@ class RemoteTerminal:
 
     def initialize(self) -> bool:
         """Attach to the terminal that is running, or start it."""
-        return bool(self._call("initialize", seconds=START_SECONDS))
+        where, how = self._installation.arguments, self._installation.options
+        return bool(self._call("initialize", *where, seconds=START_SECONDS, **how))
 
     def reconnect(self) -> None:
         """Attach again: to the same process where it lives, else with a new one."""

@@ -19,10 +19,10 @@ from mt5canary.gateway.journal import Journal, Record
 from mt5canary.gateway.refusals import Refusal, refusal_reply
 from mt5canary.gateway.results import TradeDeal, TradeOrder
 from mt5canary.gateway.terminal import AttachedTerminal
+from mt5canary.gateway.trades import Trading
 from mt5canary.wire.requests import Close, CloseAll, Open
 
 Fields = dict[str, Any]
-Trading = Open | Close | CloseAll
 
 _KINDS: dict[str, type[Trading]] = {"OPEN": Open, "CLOSE": Close, "CLOSE_ALL": CloseAll}
 _SHORTEST_CUT = 8  # of a comment that the broker stored in part

@@ -32,10 +32,10 @@ class StructSequence(tuple[Any, ...]):
 
     def __new__(cls, values: Iterable[Any]) -> Self:
         """Take one iterable with a value for each field, as a struct-sequence does."""
-        sequence = tuple(values)
-        if len(sequence) != cls.n_fields:
-            raise TypeError(f"{cls.__name__}() takes a {cls.n_fields}-sequence ({len(sequence)}-sequence given)")
-        return super().__new__(cls, sequence)
+        made = tuple.__new__(cls, values)
+        if len(made) != cls.n_fields:
+            raise TypeError(f"{cls.__name__}() takes a {cls.n_fields}-sequence ({len(made)}-sequence given)")
+        return made
 
     def _asdict(self) -> dict[str, Any]:
         return dict(zip(self._names, self, strict=True))
@@ -54,7 +54,7 @@ def build(kind: type[Result], fields: Mapping[str, Any]) -> Result:
     """Make a result from named fields; a missing or unknown name is a KeyError or TypeError."""
     if len(fields) != kind.n_fields:
         raise TypeError(f"{kind.__name__} has {kind.n_fields} fields, was given {len(fields)}")
-    return kind(fields[name] for name in kind._names)
+    return kind(map(fields.__getitem__, kind._names))
 
 
 class AccountInfo(StructSequence):

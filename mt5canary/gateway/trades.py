@@ -15,9 +15,9 @@ from msgspec import UnsetType
 from mt5canary.gateway import constants as c
 from mt5canary.gateway import reads, words
 from mt5canary.gateway.refusals import Refusal
-from mt5canary.gateway.results import OrderSendResult, SymbolInfo, TradeDeal, TradePosition
+from mt5canary.gateway.results import OrderSendResult, SymbolInfo, Tick, TradeDeal, TradePosition
 from mt5canary.gateway.terminal import TradingInterface
-from mt5canary.wire.requests import CheckOrder, Close, CloseAll, Open, OrderRequest, Request
+from mt5canary.wire.requests import CheckOrder, Close, CloseAll, Open, OrderRequest
 
 DEAL_DEADLINE_SECONDS = 5.0
 """How long a fill's deal may be missing from the history before its outcome counts as unknown."""
@@ -46,6 +46,8 @@ class Unknown(Refusal):
         self.order = order
 
 
+Trading = Open | Close | CloseAll
+
 BeforeSending = Callable[[], None]
 """Called at the last moment before a request goes to the terminal; raises Refusal to stop it."""
 
@@ -57,19 +59,21 @@ def filling(symbol: SymbolInfo) -> int:
     return next((choice[name] for name in names if name in choice), c.ORDER_FILLING_RETURN)
 
 
-def _market_order(terminal: TradingInterface, request: OrderRequest) -> dict[str, Any]:
+def _market_order(terminal: TradingInterface, request: OrderRequest) -> tuple[dict[str, Any], int]:
+    """The terminal's request, and the time of the quote that it was made on, in ms; 0 where there is none."""
     symbol = reads.symbol_info(terminal, request.symbol)
-    return {
+    tick = terminal.symbol_info_tick(symbol.name)
+    order = {
         "action": c.TRADE_ACTION_DEAL, "symbol": request.symbol, "volume": float(request.volume),
         "type": c.ORDER_TYPE_BUY if request.type == "BUY" else c.ORDER_TYPE_SELL,
-        "price": float(request.price) or _quoted(terminal, symbol, request.type == "BUY"),
+        "price": float(request.price) or _quoted(tick, request.type == "BUY"),
         "sl": float(request.sl), "tp": float(request.tp), "deviation": request.deviation, "magic": request.magic,
         "comment": request.comment, "type_time": c.ORDER_TIME_GTC, "type_filling": filling(symbol),
     }  # fmt: skip
+    return order, 0 if tick is None else tick.time_msc
 
 
-def _quoted(terminal: TradingInterface, symbol: SymbolInfo, buys: bool) -> float:
-    tick = terminal.symbol_info_tick(symbol.name)
+def _quoted(tick: Tick | None, buys: bool) -> float:
     if tick is None:
         return 0.0
     return tick.ask if buys else tick.bid
@@ -77,7 +81,7 @@ def _quoted(terminal: TradingInterface, symbol: SymbolInfo, buys: bool) -> float
 
 def check_order(terminal: TradingInterface, request: CheckOrder) -> dict[str, Any]:
     """``CHECK_ORDER``: what the terminal would say; never trades."""
-    result = terminal.order_check(_market_order(terminal, request))
+    result = terminal.order_check(_market_order(terminal, request)[0])
     if result is None:
         raise reads.not_answered(terminal, "MT5_ORDER_FAILED", "no answer to the check")
     if result.retcode != 0:
@@ -109,12 +113,12 @@ def _send(
     return result
 
 
-def _deal_behind(terminal: TradingInterface, result: OrderSendResult) -> TradeDeal:
+def _deal_behind(terminal: TradingInterface, result: OrderSendResult, position: int = 0) -> TradeDeal:
     """The deal of a fill, waited for where the history lags. Raises Unknown where it does not come."""
     deadline = time.monotonic() + DEAL_DEADLINE_SECONDS
     while result.order:
         try:
-            deals = reads.deals_of_order(terminal, result.order)
+            deals = reads.deals_of_order(terminal, result.order, position)
         except Refusal:
             deals = []
         if deals:
@@ -126,10 +130,32 @@ def _deal_behind(terminal: TradingInterface, result: OrderSendResult) -> TradeDe
     raise Unknown(text, result.retcode, result.order)
 
 
-def open_position(terminal: TradingInterface, request: Open, before: BeforeSending) -> Outcome:
+class Prepared(NamedTuple):
+    """A request made ready to be carried out.
+
+    ``server_msc`` is the trade server's time as the latest quote tells it, 0 where there is none: it bounds from
+    below the time of whatever the request will make. ``order`` is what an ``OPEN`` sends to the terminal.
+    """
+
+    request: Trading
+    server_msc: int
+    order: dict[str, Any]
+
+
+def prepare(terminal: TradingInterface, request: Trading) -> Prepared:
+    """Ask the terminal what has to be known before a request is written down. Raises Refusal."""
+    if isinstance(request, Open):
+        order, quoted_msc = _market_order(terminal, request)
+        return Prepared(request, quoted_msc, order)
+    symbols = {held.symbol for held in terminal.positions_get() or ()}
+    ticks = [tick for symbol in symbols if (tick := terminal.symbol_info_tick(symbol)) is not None]
+    return Prepared(request, max((tick.time_msc for tick in ticks), default=0), {})
+
+
+def open_position(terminal: TradingInterface, request: Open, order: dict[str, Any], before: BeforeSending) -> Outcome:
     """``OPEN``."""
     started = time.perf_counter()
-    result = _send(terminal, _market_order(terminal, request), "MT5_ORDER_FAILED", before)
+    result = _send(terminal, order, "MT5_ORDER_FAILED", before)
     milliseconds = (time.perf_counter() - started) * 1000
     deal = _deal_behind(terminal, result)
     fields = {"ticket": result.order, "symbol": request.symbol, "volume": result.volume or deal.volume,
@@ -150,7 +176,8 @@ def _closing(terminal: TradingInterface, held: TradePosition, volume: float, com
     buys = held.type == c.POSITION_TYPE_SELL
     return {
         "action": c.TRADE_ACTION_DEAL, "position": held.ticket, "symbol": held.symbol, "volume": volume,
-        "type": c.ORDER_TYPE_BUY if buys else c.ORDER_TYPE_SELL, "price": _quoted(terminal, symbol, buys),
+        "type": c.ORDER_TYPE_BUY if buys else c.ORDER_TYPE_SELL,
+        "price": _quoted(terminal.symbol_info_tick(symbol.name), buys),
         "deviation": CLOSE_DEVIATION, "magic": held.magic, "comment": comment, "type_time": c.ORDER_TIME_GTC,
         "type_filling": filling(symbol),
     }  # fmt: skip
@@ -165,7 +192,7 @@ def close_position(terminal: TradingInterface, request: Close, before: BeforeSen
     volume = held.volume if isinstance(request.volume, UnsetType) else float(request.volume)
     result = _send(terminal, _closing(terminal, held, volume, ""), "MT5_CLOSE_FAILED", before)
     milliseconds = (time.perf_counter() - started) * 1000
-    deal = _deal_behind(terminal, result)
+    deal = _deal_behind(terminal, result, held.identifier)
     fields = {"ticket": request.ticket, "close_price": result.price or deal.price}
     return Outcome(fields | _execution(result, deal, milliseconds), (result.order,))
 
@@ -185,7 +212,7 @@ def close_all(terminal: TradingInterface, magic: int | None, comment: str) -> Ou
             continue
         try:
             result = _close_stubbornly(terminal, held, comment)
-            deal = _deal_behind(terminal, result)
+            deal = _deal_behind(terminal, result, held.identifier)
         except Refusal as refusal:
             orders += [refusal.order] if isinstance(refusal, Unknown) and refusal.order else []
             retcode = refusal.fields.get("retcode", 0)
@@ -222,16 +249,3 @@ def _close_stubbornly(terminal: TradingInterface, held: TradePosition, comment: 
             if refusal.fields.get("retcode") not in _PASSING:
                 raise
     return _send(terminal, _closing(terminal, held, held.volume, comment), "MT5_CLOSE_FAILED")
-
-
-def server_time(terminal: TradingInterface, request: Request) -> int:
-    """The trade server's time as the latest quote tells it, in ms; 0 where there is none to ask.
-
-    It bounds from below the time of whatever the request will make.
-    """
-    if isinstance(request, Open):
-        symbols = {request.symbol}
-    else:
-        symbols = {held.symbol for held in terminal.positions_get() or ()}
-    ticks = [tick for symbol in symbols if (tick := terminal.symbol_info_tick(symbol)) is not None]
-    return max((tick.time_msc for tick in ticks), default=0)

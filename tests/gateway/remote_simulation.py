@@ -12,6 +12,7 @@ from typing import Any
 
 from mt5canary.cli import main
 from mt5canary.gateway import command
+from mt5canary.gateway.installation import Installation
 from mt5canary.gateway.metatrader5 import attach_remote
 from mt5canary.gateway.simulated.attach import start_simulated
 from mt5canary.gateway.terminal import AttachedTerminal
@@ -24,7 +25,7 @@ def load(argument: str) -> Any:
     return terminal
 
 
-def attach(kind: str, scenario: str, state: Path) -> AttachedTerminal:
+def attach(kind: str, scenario: str, state: Path, place: Installation) -> AttachedTerminal:
     return attach_remote(kind, "tests.gateway.remote_simulation:load", f"{scenario}|{state}", settle_seconds=3.0)
 
 

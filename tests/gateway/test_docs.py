@@ -170,14 +170,28 @@ def test_examples_of_caps_load(tmp_path: Path) -> None:
 
 
 def test_command_of_the_page_is_one() -> None:
-    """The start file's line has only options that exist, and every one that a real gateway takes."""
+    """The start file's line has only options that exist, and every one that a gateway of one terminal takes."""
     line = next(line for line in PAGES["gateway-windows"].splitlines() if "-m mt5canary serve" in line)
     words = shlex.split(line.split(" serve ")[1].split(" 1>>")[0], posix=False)
     parser = argparse.ArgumentParser()
     command.configure(parser)
     given = vars(parser.parse_args(words))
-    assert {name for name, value in given.items() if not value} == {"stop_with_input"}
+    assert {name for name, value in given.items() if not value} == {"stop_with_input", "terminal_path", "portable"}
     assert given["terminal"] == "metatrader5"
+
+
+def test_command_for_a_second_terminal_is_one() -> None:
+    """The line for several terminals names the installation with options that exist."""
+    block = blocks_of_command("terminal-path")
+    parser = argparse.ArgumentParser()
+    command.configure(parser)
+    given = parser.parse_args(shlex.split(block.split(" serve ")[1].replace("\\", "/")))
+    assert (str(given.terminal_path), given.terminal) == ("D:/Broker Two/terminal64.exe", "metatrader5")
+
+
+def blocks_of_command(option: str) -> str:
+    """The page's command line that has an option."""
+    return next(line for line in PAGES["gateway-windows"].splitlines() if f" --{option} " in line and " serve " in line)
 
 
 def test_banner_of_the_page_is_the_gateways(start_gateway: Callable[..., GatewayProcess]) -> None:

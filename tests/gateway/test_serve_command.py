@@ -103,6 +103,15 @@ def test_a_port_in_use_is_said(start_gateway: Callable[..., GatewayProcess], gat
     assert (caught.value.status, gateway.endpoint in caught.value.said) == (4, True)
 
 
+def test_a_state_in_use_is_refused(gateway: GatewayProcess, tmp_path: Path) -> None:
+    """A second gateway on the same state ends with status 4; once the first is gone, however it went, it starts."""
+    with pytest.raises(NotServing) as caught:
+        GatewayProcess(gateway.state.parent, secret=gateway.secret, program=("-m", "mt5canary.cli"))
+    assert (caught.value.status, "another gateway is using it" in caught.value.said) == (4, True)
+    gateway.kill()
+    gateway.start()
+
+
 def test_another_account_in_the_state_is_refused(gateway: GatewayProcess, tmp_path: Path) -> None:
     """A state folder of one account is not opened for another."""
     path = tmp_path / "other.yaml"

@@ -136,9 +136,10 @@ class Book:
 
     def finish_order(self, order: Order) -> None:
         """Move an order to the history."""
-        self.active.pop(order.ticket, None)
+        if self.active.pop(order.ticket, None) is not None:
+            self.unsaved.add(("active", order.ticket))
         self.history[order.ticket] = order
-        self.unsaved |= {("active", order.ticket), ("history", order.ticket)}
+        self.unsaved.add(("history", order.ticket))
 
     def put_position(self, position: Position) -> None:
         """Enter or change an open position."""

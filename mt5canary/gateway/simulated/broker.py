@@ -142,8 +142,10 @@ class Broker:
 
     def _labelled(self, request: TradeRequest) -> TradeRequest:
         """The request with the comment that this broker stores."""
-        kept = {"comment": self.scenario.stored_comment(request.comment)}
-        return TradeRequest((request._asdict() | kept).values())
+        comment = self.scenario.stored_comment(request.comment)
+        if comment == request.comment:
+            return request
+        return TradeRequest((request._asdict() | {"comment": comment}).values())
 
     def _market_order(self, request: TradeRequest, snapshot: Snapshot, fraction: Decimal | None) -> Change:
         intent = self._judgement.market_order(self._labelled(request), self.book, snapshot)
@@ -155,7 +157,7 @@ class Broker:
         """The account's money as after a change. Raises Refused with 10019 where margin would be missing."""
         trial = self.book.trial()
         try:
-            before = self.valuation.figures(trial, snapshot)
+            before = self.valuation.figures(self.book, snapshot)
             change(trial)
             after = self.valuation.figures(trial, snapshot)
         except NoPrice:

@@ -35,6 +35,7 @@ class ServerClock:
         self._standard_ms = standard_hours * HOUR_MS
         self._now = now
         self._latest = 0
+        self._offset, self._offset_from, self._offset_until = self._standard_ms, 0, 0
 
     def now(self) -> int:
         """The present in UTC milliseconds; where the host's clock was set back, the latest that it showed."""
@@ -43,11 +44,19 @@ class ServerClock:
 
     def offset_ms(self, utc_ms: int) -> int:
         """How far the server is ahead of UTC at an instant."""
-        if self._rule == "none":
-            return self._standard_ms
+        if not self._offset_from <= utc_ms < self._offset_until:
+            self._look_up(utc_ms)
+        return self._offset
+
+    def _look_up(self, utc_ms: int) -> None:
+        """Find the offset at an instant, and the stretch of that year in which it holds."""
         year = datetime.fromtimestamp(utc_ms / 1000, UTC).year
-        start, end = _summer(year, self._rule)
-        return self._standard_ms + (HOUR_MS if start <= utc_ms < end else 0)
+        begins, ends = (int(datetime(y, 1, 1, tzinfo=UTC).timestamp()) * 1000 for y in (year, year + 1))
+        start, end = (ends, ends) if self._rule == "none" else _summer(year, self._rule)
+        for first, last, summer in ((begins, start, False), (start, end, True), (end, ends, False)):
+            if first <= utc_ms < last:
+                self._offset = self._standard_ms + (HOUR_MS if summer else 0)
+                self._offset_from, self._offset_until = first, last
 
     def to_server(self, utc_ms: int) -> int:
         """Server milliseconds of an instant."""

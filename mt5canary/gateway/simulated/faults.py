@@ -124,6 +124,8 @@ class Faults:
 
     def is_on(self, switch: str) -> bool:
         """Whether a switch is on now."""
+        if not self._outages:
+            return True
         elapsed = time.monotonic() - self._started
         return not any(outage.switch == switch and _covers(outage, elapsed) for outage in self._outages)
 

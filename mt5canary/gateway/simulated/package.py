@@ -314,11 +314,6 @@ class SimulatedTerminal(QuoteCopies):
         return len(self.history_deals_get(date_from, date_to) or ())
 
 
-def fill_shows_quote(action: int) -> bool:
-    """Whether an action's result names deal, price and quote: one that trades does (mt5-facts 2.2)."""
-    return action in (c.TRADE_ACTION_DEAL, c.TRADE_ACTION_CLOSE_BY)
-
-
 def _shows_quote(action: int) -> bool:
     """Whether an action's result names deal, price and quote: one that trades does (mt5-facts 2.2)."""
     return action in (c.TRADE_ACTION_DEAL, c.TRADE_ACTION_CLOSE_BY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from mt5canary.gateway import constants as c
@@ -53,15 +54,20 @@ def tick(broker: Broker, symbol: Symbol, quote: Quote) -> Tick:
 
 def symbol_info(broker: Broker, symbol: Symbol, selected: bool, snapshot: Snapshot) -> SymbolInfo:
     """A symbol as symbol_info shows it."""
-    fields = dict(_SYMBOL_ZERO)
+    fields = {**_contract(symbol), "select": selected, "visible": selected}
     if quote := snapshot[symbol.name]:
         fields |= {
-            "time": broker.clock.to_server(quote.utc_ms) // 1000, "bid": symbol.price(quote.bid),
-            "ask": symbol.price(quote.ask), "spread": quote.ask - quote.bid,
-            **_day_range(symbol, quote), **_tick_values(broker, symbol, snapshot),
+            "time": broker.clock.to_server(quote.utc_ms) // 1000, "spread": quote.ask - quote.bid,
+            **_prices(symbol, quote), **_tick_values(broker, symbol, snapshot),
         }  # fmt: skip
-    return build(SymbolInfo, fields | {
-        "select": selected, "visible": selected, "spread_float": True, "digits": symbol.digits,
+    return build(SymbolInfo, fields)
+
+
+@functools.lru_cache(maxsize=64)
+def _contract(symbol: Symbol) -> dict[str, Any]:
+    """What stays of a symbol whatever its quote."""
+    return _SYMBOL_ZERO | {
+        "spread_float": True, "digits": symbol.digits,
         "trade_calc_mode": symbol.calculation, "trade_mode": symbol.trade_mode,
         "trade_stops_level": symbol.stops_level, "trade_freeze_level": symbol.freeze_level,
         "trade_exemode": symbol.execution, "swap_mode": c.SYMBOL_SWAP_MODE_POINTS,
@@ -74,20 +80,20 @@ def symbol_info(broker: Broker, symbol: Symbol, selected: bool, snapshot: Snapsh
         "margin_hedged": float(symbol.margin_hedged), "currency_base": symbol.currency_base,
         "currency_profit": symbol.currency_profit, "currency_margin": symbol.currency_margin,
         "description": symbol.description, "name": symbol.name, "path": symbol.path,
-    })  # fmt: skip
+    }  # fmt: skip
 
 
-def _day_range(symbol: Symbol, quote: Quote) -> dict[str, float]:
+def _prices(symbol: Symbol, quote: Quote) -> dict[str, float]:
     """This terminal keeps no day's extremes: the present quote stands for them."""
-    return {
-        **{name: symbol.price(quote.bid) for name in ("bidhigh", "bidlow")},
-        **{name: symbol.price(quote.ask) for name in ("askhigh", "asklow")},
-    }
+    bid, ask = symbol.price(quote.bid), symbol.price(quote.ask)
+    return {"bid": bid, "bidhigh": bid, "bidlow": bid, "ask": ask, "askhigh": ask, "asklow": ask}
 
 
 def _tick_values(broker: Broker, symbol: Symbol, snapshot: Snapshot) -> dict[str, float]:
     """What a point is worth on one lot, when it is a profit (at the bid) and when it is a loss (at the ask)."""
     per_lot = symbol.point * symbol.contract_size
+    if symbol.currency_profit == broker.scenario.currency:
+        return dict.fromkeys(("trade_tick_value", "trade_tick_value_profit", "trade_tick_value_loss"), float(per_lot))
     profit = float(per_lot * broker.valuation.rate(symbol.currency_profit, snapshot, at_ask=False))
     loss = float(per_lot * broker.valuation.rate(symbol.currency_profit, snapshot, at_ask=True))
     return {"trade_tick_value": profit, "trade_tick_value_profit": profit, "trade_tick_value_loss": loss}

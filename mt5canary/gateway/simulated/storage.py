@@ -19,7 +19,9 @@ from mt5canary.gateway.simulated.scenario import Scenario
 _SCHEMA = """
 BEGIN;
 CREATE TABLE IF NOT EXISTS account (only INTEGER PRIMARY KEY CHECK (only = 1), body BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS records (kind TEXT, ticket INTEGER, body BLOB NOT NULL, PRIMARY KEY (kind, ticket));
+CREATE TABLE IF NOT EXISTS records (
+    ticket INTEGER, kind TEXT, body BLOB NOT NULL, PRIMARY KEY (ticket, kind)
+) WITHOUT ROWID;
 COMMIT;
 """
 
@@ -84,16 +86,19 @@ class Storage:
             self._scenario.login, self._scenario.server, self.seed, self.created_ms, book.balance, book.credit,
             book.order_tickets, book.deal_tickets, book.processed_ms,
         )  # fmt: skip
+        kept, gone = [], []
+        for kind, ticket in book.unsaved:
+            record = getattr(book, kind).get(ticket)
+            if record is None:
+                gone.append((ticket, kind))
+            else:
+                kept.append((ticket, kind, self._encode(record)))
         with self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.execute("REPLACE INTO account VALUES (1, ?)", (self._encode(account),))
-            for kind, ticket in sorted(book.unsaved):
-                record = getattr(book, kind).get(ticket)
-                if record is None:
-                    self._connection.execute("DELETE FROM records WHERE kind = ? AND ticket = ?", (kind, ticket))
-                else:
-                    row = (kind, ticket, self._encode(record))
-                    self._connection.execute("REPLACE INTO records VALUES (?, ?, ?)", row)
+            self._connection.executemany("REPLACE INTO records (ticket, kind, body) VALUES (?, ?, ?)", kept)
+            if gone:
+                self._connection.executemany("DELETE FROM records WHERE ticket = ? AND kind = ?", gone)
         book.unsaved.clear()
 
     def close(self) -> None:

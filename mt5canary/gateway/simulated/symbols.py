@@ -30,9 +30,10 @@ class Walk:
 
 
 _LARGEST_POINTS = Decimal(10**15)
+_NO_PRICE = Decimal(0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Symbol:
     """One symbol's contract and rules."""
 
@@ -76,6 +77,10 @@ class Symbol:
         return Decimal(1).scaleb(-self.digits)
 
     @cached_property
+    def _scale(self) -> float:
+        return float(10**self.digits)
+
+    @cached_property
     def step_units(self) -> Decimal:
         """Units of the base currency in one volume step."""
         return self.volume_step * self.contract_size
@@ -87,10 +92,12 @@ class Symbol:
 
     def price(self, points: Decimal | int) -> float:
         """A price in whole points as the float that the call surface shows."""
-        return float(Decimal(points) * self.point)
+        return float(points) / self._scale if isinstance(points, int) else float(points * self.point)
 
     def points(self, price: float) -> Decimal:
         """A price of the call surface in points; exact where it lies on the grid, cut off far beyond any market."""
+        if not price:
+            return _NO_PRICE
         exact = Decimal(repr(price)) / self.point
         within = max(-_LARGEST_POINTS, min(_LARGEST_POINTS, exact))
         return within.quantize(Decimal("1e-6")).normalize()

@@ -61,6 +61,7 @@ class Valuation:
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
         self._symbols = scenario.symbols
+        self._minor_units: int = 10**scenario.currency_digits
 
     def minor(self, amount: Decimal) -> int:
         """Round money in account currency to whole minor units, half away from zero."""
@@ -68,7 +69,7 @@ class Valuation:
 
     def major(self, minor: int) -> float:
         """Minor units as the float that the call surface shows."""
-        return float(Decimal(minor).scaleb(-self._scenario.currency_digits))
+        return minor / self._minor_units
 
     def rate(self, currency: str, snapshot: Snapshot, at_ask: bool) -> Decimal:
         """What one unit of a currency is worth in the account's, at the ask or the bid of the pair."""
