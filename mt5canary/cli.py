@@ -29,9 +29,11 @@ COMMANDS = {
         "mt5canary.gateway.probe",
         "how a terminal compares with the simulation; asks only for what cannot trade",
     ),
+    "reconcile": ("mt5canary.commands.status", "journal, positions and history side by side; adopt or flatten orphans"),
     "reset": ("mt5canary.commands.breaker", "close the breaker again, by name and with a reason"),
     "review": ("mt5canary.commands.review", "apply the written policy to a finished bundle"),
     "serve": ("mt5canary.gateway.command", "run the gateway beside a terminal, real or simulated"),
+    "status": ("mt5canary.commands.status", "what holds now: breaker, lease, journal, gateway, positions"),
     "verify": ("mt5canary.verify.command", "what a bundle proves, offline, from its raw records"),
 }
 """Each command with the module that carries it out and its line in --help."""

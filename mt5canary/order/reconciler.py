@@ -11,9 +11,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from mt5canary.link.session import ReadSession
+from mt5canary.errors import Finding
+from mt5canary.link.session import ReadSession, new_uuid
+from mt5canary.money import exact
 from mt5canary.order.canary import GHOST_SECONDS
-from mt5canary.order.journal import Journal, RecordedIntent
+from mt5canary.order.journal import Intent, Journal, RecordedIntent
 from mt5canary.order.reconciliation import (
     ACTIVE_STATES,
     Books,
@@ -110,3 +112,38 @@ class StateReconciler:
         for discrepancy in found.discrepancies:
             if discrepancy.settles is not None and discrepancy.uuid is not None:
                 self._journal.step(discrepancy.uuid, discrepancy.settles, by=self._run, shown=discrepancy.text)
+
+    def adopt(self, ticket: int, by: str) -> None:
+        """Let the journal know a position as it is now as kept, so that it is no orphan; raises Finding."""
+        books = self.read("start")
+        position = next((one for one in books.positions if one.ticket == ticket), None)
+        if position is None or position.magic != self._magic:
+            whose = "is not open" if position is None else f"is of magic {position.magic}, not {self._magic}"
+            raise Finding(f"position {ticket} {whose}; nothing was done")
+        mine = [one for one in books.intents if is_tracked(one, "start", self._run) and belongs(position, one)]
+        if mine:
+            uuid = mine[0].intent.uuid
+        else:
+            intent = Intent(
+                uuid=new_uuid(),
+                nonce=position.comment or "",
+                run=by,
+                symbol=position.symbol,
+                side=position.type,
+                volume=str(exact(position.volume)),
+                magic=self._magic,
+            )
+            self._journal.begin(intent)
+            uuid = intent.uuid
+        self._journal.step(uuid, "KEPT", by=by, position=ticket, volume=position.volume)
+
+    def give_up(self, uuid: str, by: str) -> None:
+        """Write an intent off on a person's word; raises Finding where it is not open or its position is."""
+        books = self.read("start")
+        intent = next((one for one in books.intents if one.intent.uuid == uuid and one.is_open), None)
+        if intent is None:
+            raise Finding(f"the journal has no open intent {uuid}; nothing was done")
+        held = [position.ticket for position in books.positions if belongs(position, intent)]
+        if held:
+            raise Finding(f"intent {uuid} has position {held[0]} open: close or adopt it first; nothing was done")
+        self._journal.step(uuid, "NOT_EXECUTED", by=by, shown="a person has looked in the terminal")

@@ -169,7 +169,12 @@ def belongs(position: Position, intent: RecordedIntent) -> bool:
     known = intent.position
     if known is not None and known in (position.ticket, position.identifier):
         return True
-    return position.magic == intent.intent.magic and (position.comment or "").startswith(intent.intent.nonce)
+    return position.magic == intent.intent.magic and _carries(position.comment, intent)
+
+
+def _carries(comment: str | None, intent: RecordedIntent) -> bool:
+    """Whether a comment begins with an intent's nonce; a position that was adopted without a comment has none."""
+    return bool(intent.intent.nonce) and (comment or "").startswith(intent.intent.nonce)
 
 
 def _opened(deal: Deal, intent: RecordedIntent) -> bool:
@@ -178,7 +183,7 @@ def _opened(deal: Deal, intent: RecordedIntent) -> bool:
         return False
     if intent.position is not None and deal.position_id == intent.position:
         return True
-    return deal.magic == intent.intent.magic and deal.comment.startswith(intent.intent.nonce)
+    return deal.magic == intent.intent.magic and _carries(deal.comment, intent)
 
 
 def _deals_of(intent: RecordedIntent, books: Books) -> list[Deal]:
