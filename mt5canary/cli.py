@@ -22,6 +22,7 @@ COMMANDS = {
     "baseline": ("mt5canary.commands.baseline", "record what the market's features look like"),
     "close-all": ("mt5canary.commands.close_all", "emergency: flatten, with or without a run going on"),
     "diagnose": ("mt5canary.link.diagnose_command", "why the link does not work, and what to do next"),
+    "evaluate": ("mt5canary.commands.evaluate", "the figures of finished runs over 24 h and 72 h, and the promotion"),
     "explain": ("mt5canary.commands.explain", "what a retcode means and what to do next"),
     "halt": ("mt5canary.commands.breaker", "open the breaker: no order leaves any more"),
     "keygen": ("mt5canary.commands.keygen", "write the shared secret, the CURVE keys of both ends and the signing key"),

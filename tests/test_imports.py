@@ -20,6 +20,7 @@ FORBIDDEN = {
     "mt5canary/link": ("mt5canary.order", "mt5canary.guardian", "mt5canary.evidence", "mt5canary.gateway"),
     "mt5canary/order": ("mt5canary.guardian", "mt5canary.evidence", "mt5canary.gateway"),
     "mt5canary/guardian": ("mt5canary.evidence", "mt5canary.gateway"),
+    "mt5canary/promotion": ("mt5canary.gateway", "mt5canary.commands"),
     "mt5canary/evidence": ("mt5canary.gateway",),
     "plugins": ("fixtures", "tests", "verification", "mt5canary.gateway"),
     "fixtures": ("tests", "verification", "mt5canary.gateway"),

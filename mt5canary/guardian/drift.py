@@ -4,9 +4,9 @@ At the plan's interval the rows sampled since the last check are counted in the 
 and compared by the population stability index (see ``stability``). A check is an event when a feature passes both the
 plan's hard limit and the point that chance reaches on samples of these sizes. That point is such that a whole day
 without drift passes it with 5 % at most: the 5 % are shared among the day's checks and the features (Bonferroni; C. E.
-Bonferroni, "Teoria statistica delle classi e calcolo delle probabilita", 1936). Rows worth less than five independent
-ones a bin are too few to say anything (W. G. Cochran, "The chi-square test of goodness of fit", Annals of
-Mathematical Statistics 23, 1952), whatever the index.
+Bonferroni, "Teoria statistica delle classi e calcolo delle probabilita", 1936). Rows worth too few independent ones
+for their bins can say nothing, whatever the index: W. G. Cochran's five a bin (Annals of Mathematical Statistics 23,
+1952) are eight here, because what rows are worth is itself an estimate (docs/drift.md has the simulation).
 
 Everything can be worked out again from the evidence. ``quotes`` records hold what was sampled, a ``drift`` record what
 was made of it: its window is the quotes since the ``drift`` record before it and the last one before that. ``recheck``
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 DAY = timedelta(hours=24)
 FALSE_ALARMS_A_DAY = 0.05
 CHECKS_A_DAY = 24
-LEAST_IN_A_BIN = 5.0
+LEAST_IN_A_BIN = 8.0
 """Independent rows that each bin should hold."""
 
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 
 BINS = 10
 MOST_BLOCKS = 32
-"""Few, so that a block is long beside the time over which rows repeat each other."""
+FEWEST_BLOCKS = 8
+"""Few, so that a block is long beside the time over which rows repeat each other; fewer would show nothing."""
 
 
 class BinCounts(Struct, frozen=True, kw_only=True):
@@ -93,7 +94,7 @@ def count(column: Column, edges: Sequence[float]) -> BinCounts:
     """A column in the bins; raises Finding for an empty one and for one that holds NaN or an infinite value."""
     require_numbers(column)
     blocks = _block_counts(column, edges)
-    dispersion, evenness = _dispersion(blocks)
+    dispersion, evenness = max(_dispersion(joined) for joined in _joined(blocks))
     return BinCounts(
         counts=[int(rows) for rows in blocks.sum(axis=0)],
         effective_rows=len(column) / dispersion,
@@ -122,6 +123,19 @@ def _block_counts(column: Column, edges: Sequence[float]) -> Any:
         for edge, value in enumerate(edges, 1):
             reaching[number, edge] = numpy.count_nonzero(rows >= value)
     return reaching[:, :-1] - reaching[:, 1:]
+
+
+def _joined(blocks: Any) -> Iterator[Any]:
+    """The blocks, and two and two of them joined, as long as enough are left.
+
+    Rows that repeat each other over longer than a block show it in longer ones alone.
+    """
+    while True:
+        yield blocks
+        if len(blocks) < 2 * FEWEST_BLOCKS:
+            return
+        even = blocks[: len(blocks) // 2 * 2]
+        blocks = even[::2] + even[1::2]
 
 
 def _dispersion(blocks: Any) -> tuple[float, float]:

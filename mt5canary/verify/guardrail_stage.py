@@ -76,7 +76,7 @@ class Watched:
     @cached_property
     def probes(self) -> list[Probe]:
         """Every paced probe."""
-        return [probe for batch in self._world.evidence.of_kind("probes") for probe in _probes(batch)]
+        return [probe for batch in self._world.evidence.of_kind("probes") for probe in probes_of(batch)]
 
     @cached_property
     def readings(self) -> list[Reading]:
@@ -113,7 +113,8 @@ class Watched:
         return booked(deal for deal in deals if deal.ticket not in self._flight.deals_before)
 
 
-def _probes(batch: dict[str, Any]) -> list[Probe]:
+def probes_of(batch: dict[str, Any]) -> list[Probe]:
+    """The probes of one ``probes`` record."""
     base = batch["base"]
     rows = zip(batch["due"], batch["sent"], batch["received"], batch["ended"], batch["status"], strict=True)
     return [
