@@ -25,7 +25,7 @@ def booked(deals: Iterable[Deal]) -> Decimal:
     """What deals moved the balance by: profit, swap, commission and fee, to the cent each."""
     return sum(
         (cents(deal.profit) + cents(deal.swap) + cents(deal.commission) + cents(deal.fee) for deal in deals),
-        Decimal(0),
+        Decimal("0.00"),
     )
 
 

@@ -19,6 +19,7 @@ import msgspec
 from mt5canary.catalogue import Catalogue
 from mt5canary.errors import Finding, UsageProblem
 from mt5canary.evidence.run import Run
+from mt5canary.evidence.verdict import CriterionResult
 from mt5canary.guardian.breaker import Breaker
 from mt5canary.link.connection import CurveKeys, Route
 from mt5canary.link.dialect import Dialect
@@ -323,6 +324,12 @@ class Operation:
     def needs_flatten(self) -> bool:
         """Whether an order may be out there that was not seen closed."""
         return self._way_out is not None and self.order_may_be_out and self.run.flat is not True and not self.is_kept
+
+    def calls_for_the_way_out(self, result: CriterionResult | None) -> bool:
+        """Whether a criterion came to what is answered by a flatten; one that was only blocked shows nothing new."""
+        if result is None:
+            return True
+        return result.outcome is not Outcome.PASS and not (result.outcome is Outcome.BLOCKED and self.flattened)
 
     def flatten(self, reason: str, by: str) -> Flattened | None:
         """Close everything of this plan's magic number; nothing happens where nothing can be open."""

@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from mt5canary.measurement import Outcome
 from plugins.keys import CATALOGUE, CRITERION, MODE, OPERATION, RESOLVED, RUN
 
 FORBIDDEN_MARKERS = ("skip", "skipif", "xfail", "flaky", "parametrize")
@@ -98,7 +97,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     if criterion is not None and criterion.stage != "evidence":
         operation, run = item.config.stash[OPERATION], item.config.stash[RUN]
         outcome = run.results.get(criterion.id)
-        if operation.needs_flatten and (outcome is None or outcome.outcome is not Outcome.PASS):
+        if operation.needs_flatten and operation.calls_for_the_way_out(outcome):
             operation.flatten(f"{criterion.id} did not pass", "plugins/stages")
     return result
 

@@ -131,6 +131,11 @@ class Canary:
         return self.reply.position or self.reply.order or self.reply.ticket
 
     @property
+    def came_to_nothing(self) -> bool:
+        """Whether it is known that nothing was executed: refused, or shown to be absent."""
+        return self.state in ("REFUSED", "NOT_EXECUTED", "NOT_SENT")
+
+    @property
     def order_ticket(self) -> int | None:
         """The order's ticket as far as it is known."""
         if self.adopted is not None:

@@ -24,7 +24,7 @@ from mt5canary.link.clock import ahead_of_this_host
 from mt5canary.link.connection import Route
 from mt5canary.link.exchange import Recorder, Refused, Unreadable
 from mt5canary.link.session import ClosingSession, Signer
-from mt5canary.order.reconciliation import ACTIVE_STATES
+from mt5canary.order.reconciliation import is_active
 from mt5canary.order.server_time import PENDING_SECONDS, SECOND, window
 from mt5canary.wire.replies import Order, Position
 
@@ -226,7 +226,7 @@ class _Flatten:
             except (Refused, Unreadable) as finding:
                 self._result.problems.append(f"the position list is empty; orders and history are not shown: {finding}")
                 return
-            self._result.pending = [order.ticket for order in orders if order.state in ACTIVE_STATES]
+            self._result.pending = [order.ticket for order in orders if is_active(order)]
             waits = self._result.unproven or self._result.pending
             if not waits or time.monotonic() >= deadline:
                 break

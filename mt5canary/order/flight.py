@@ -23,7 +23,7 @@ from mt5canary.order.placement import place
 from mt5canary.order.proof import FillTimes
 from mt5canary.order.proposal import OrderProposal
 from mt5canary.order.reconciler import StateReconciler
-from mt5canary.order.reconciliation import ACTIVE_STATES
+from mt5canary.order.reconciliation import is_active
 from mt5canary.order.resolution import Duplicated
 from mt5canary.order.witness import Witness
 from mt5canary.plan import Limits, Order
@@ -139,6 +139,8 @@ class CanaryFlight:
         except (Unproven, Duplicated) as unknown:
             self._run.trip(str(unknown))
             raise
+        finally:
+            self._look_at_what_was_adopted(canary)
         self._look_at_the_reply(canary)
         self.quotes.append(session.tick(self._plan.symbol))
         deadline = self._plan.deadline.total_seconds()
@@ -175,6 +177,16 @@ class CanaryFlight:
                 f"from the decision to the bytes, the intent brought to the disk: {before:.3f} ms, "
                 f"{100 * before / (before + whole):.0f} % of the order's {before + whole:.3f} ms",
             )
+
+    def _look_at_what_was_adopted(self, canary: Canary) -> None:
+        """Say what the books show of an order whose own reply said nothing: it is a position of this run's."""
+        if canary.adopted is None:
+            return
+        deal = self.opening_deal
+        if deal is None:
+            self._publish("E1", canary, 0, canary.adopted.position, 0.0)
+        else:
+            self._publish("E2", canary, deal.ticket, deal.position_id, deal.price)
 
     def _publish(self, level: str, canary: Canary, deal: int, position: int, price: float) -> None:
         self._fill = {
@@ -317,7 +329,7 @@ class CanaryFlight:
             kept = [ticket for ticket in self._reconciler.reconcile("end").kept if ticket == canary.position_ticket]
             return at_level("E2", [equal("positions kept by plan", len(kept), 1)])
         deals, orders = self._closing_deals(), self._session.orders(**canary.window)
-        active = [order for order in orders if order.magic == self._plan.magic and order.state in ACTIVE_STATES]
+        active = [order for order in orders if order.magic == self._plan.magic and is_active(order)]
         for deal in deals:
             if deal.position_id == canary.position_ticket and deal.entry != "in":
                 self._run.log(
@@ -345,7 +357,9 @@ class CanaryFlight:
         canary = self._flown()
         return poll(
             lambda: self._deals_since(canary),
-            lambda found: proof.volume_closed(canary, found) >= proof.volume_opened(canary, found) > 0,
+            lambda found: (
+                canary.came_to_nothing or proof.volume_closed(canary, found) >= proof.volume_opened(canary, found) > 0
+            ),
             self._limits.history_deadline,
         )
 
@@ -359,7 +373,9 @@ class CanaryFlight:
             before = canary.before.account.balance
             return account, deals, proof.ledger_balances(before, account.balance, deals, account.currency)
 
-        account, deals, measurements = poll(measured, lambda found: _hold(found[2]), self._limits.history_deadline)
+        account, deals, measurements = poll(
+            measured, lambda found: canary.came_to_nothing or _hold(found[2]), self._limits.history_deadline
+        )
         self._run.log(
             "account", f"Balance: {account.balance:.2f} {account.currency} at the end, {len(deals)} deals in between"
         )

@@ -125,8 +125,14 @@ def one_position(canary: Canary, after: Snapshot, deals: list[Deal]) -> list[Mea
     of_magic = [deal for deal in deals if deal.magic == canary.order.magic and deal.entry == "in"]
     measurements = [
         equal("new positions of this magic", len(new), 1),
-        equal("opening deals of this magic since the order", len(of_magic), 1),
-        equal("opening deals of the order", len(opened), 1),
+        *(
+            [
+                equal("opening deals of this magic since the order", len(of_magic), 1),
+                equal("opening deals of the order", len(opened), 1),
+            ]
+            if of_magic or opened
+            else [unproven("opening deals of the order", "= 1, before the history may no longer lag")]
+        ),
     ]
     for position in new[:1]:
         identifier = position.identifier or position.ticket
@@ -135,8 +141,14 @@ def one_position(canary: Canary, after: Snapshot, deals: list[Deal]) -> list[Mea
             equal("position's side", position.type, canary.order.type),
             equal("position's volume", str(exact(position.volume)), str(exact(canary.order.volume)), "lot"),
             equal("position's stop", position.sl, canary.order.sl),
-            equal("position's identifier is the deal's", identifier, opened[0].position_id if opened else None),
-            equal("position's price is the deal's", position.open_price, opened[0].price if opened else None),
+            *(
+                measurement
+                for deal in opened[:1]
+                for measurement in (
+                    equal("position's identifier is the deal's", identifier, deal.position_id),
+                    equal("position's price is the deal's", position.open_price, deal.price),
+                )
+            ),
         ]
     return measurements
 
@@ -246,17 +258,26 @@ def ledger_balances(balance_before: float, balance_after: float, deals: list[Dea
             currency,
             max(1, len(deals)),
         ),
-        at_least("deals in the ledger", len(deals), 1, samples=1),
+        at_least("deals in the ledger", len(deals), 1)
+        if deals
+        else unproven("deals in the ledger", ">= 1; a balance that stood still over no deals shows nothing"),
     ]
 
 
 def is_closed(canary: Canary, after: Snapshot, deals: list[Deal], active_orders: list[Order]) -> list[Measurement]:
     """Nothing of this magic is open or pending, and the history shows the position closed whole (E1)."""
-    closing = closing_deals(canary, deals)
-    return [
+    nothing_left = [
         equal("positions of this magic", len(after.of_magic(canary.order.magic)), 0),
         equal("pending orders of this magic", len(active_orders), 0),
-        at_least("closing deals of the position", len(closing), 1),
+    ]
+    if canary.came_to_nothing:
+        mine = [deal for deal in deals if canary.is_mine(deal.magic, deal.comment)]
+        return [*nothing_left, equal("deals of an order that was not executed", len(mine), 0)]
+    if not opening_deals(canary, deals):
+        return [*nothing_left, unproven("closing deals of the position", "its opening and closing in the history")]
+    return [
+        *nothing_left,
+        at_least("closing deals of the position", len(closing_deals(canary, deals)), 1),
         equal("volume closed", str(volume_closed(canary, deals)), str(volume_opened(canary, deals)), "lot"),
     ]
 

@@ -17,11 +17,11 @@ from mt5canary.money import exact
 from mt5canary.order.canary import GHOST_SECONDS
 from mt5canary.order.journal import Intent, Journal, RecordedIntent
 from mt5canary.order.reconciliation import (
-    ACTIVE_STATES,
     Books,
     Phase,
     Reconciliation,
     belongs,
+    is_active,
     is_tracked,
     reconcile,
 )
@@ -94,7 +94,7 @@ class StateReconciler:
 
     def _active_orders(self, now: int) -> list[Order]:
         asked = window(now - PENDING_SECONDS * SECOND, now)
-        return [order for order in self._session.orders(**asked, magic=self._magic) if order.state in ACTIVE_STATES]
+        return [order for order in self._session.orders(**asked, magic=self._magic) if is_active(order)]
 
     def _deals(self, intents: list[RecordedIntent], positions: list[Position], now: int) -> list[Deal]:
         """The deals of every intent whose position is not there: by its position, or by time where none is known."""

@@ -45,6 +45,11 @@ HAND_REASONS = frozenset({"CLIENT", "MOBILE", "WEB"})
 """Who closed, by the deal's reason (MQL5 reference, "Deal Properties", ENUM_DEAL_REASON)."""
 
 
+def is_active(order: Order) -> bool:
+    """Whether an order may still be filled; one of PARTIAL that has ended had its rest cancelled (IOC)."""
+    return order.state in ACTIVE_STATES and not order.time_done_msc
+
+
 class Kind(StrEnum):
     """What a discrepancy is."""
 

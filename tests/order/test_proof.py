@@ -20,6 +20,7 @@ from mt5canary.order.canary import Canary, Snapshot, poll, prepare, take_snapsho
 from mt5canary.order.journal import Journal
 from mt5canary.order.placement import place
 from mt5canary.order.proof import FillTimes
+from mt5canary.order.reconciliation import is_active
 from mt5canary.rehearsal import SimulatedGateway
 from mt5canary.wire.replies import AccountReply, CheckReply, Deal, Order, SymbolSpecification, Tick
 from tests.order.conftest import MAGIC
@@ -269,7 +270,31 @@ def test_ledger_balances_to_the_cent(books: Books, moved: float, expected: Outco
 
 def test_ledger_without_deals_proves_nothing() -> None:
     """A balance that stood still over no deals is no ledger."""
-    assert outcome(proof.ledger_balances(200.0, 200.0, [], "USD")) is not Outcome.PASS
+    assert outcome(proof.ledger_balances(200.0, 200.0, [], "USD")) is Outcome.UNPROVEN
+    assert outcome(proof.ledger_balances(200.0, 199.99, [], "USD")) is Outcome.FAIL
+
+
+def test_order_that_came_to_nothing_leaves_nothing(books: Books) -> None:
+    """Refused, or shown to be absent: no position, no pending order and no deal of it, and that is all there is."""
+    refused = replace(books.canary, state="REFUSED", reply=None)
+    others = [deal for deal in books.closed_deals if deal.comment != books.canary.intent.nonce]
+    assert outcome(proof.is_closed(refused, books.closed, others, [])) is Outcome.PASS
+    assert outcome(proof.is_closed(refused, books.closed, books.closed_deals, [])) is Outcome.FAIL
+    assert outcome(proof.is_closed(refused, books.after, others, [])) is Outcome.FAIL
+
+
+def test_history_without_the_opening_shows_no_closing(books: Books) -> None:
+    """A position list that is empty beside an empty history is not the whole proof."""
+    assert outcome(proof.is_closed(books.canary, books.closed, [], [])) is Outcome.UNPROVEN
+
+
+@pytest.mark.parametrize(
+    ("state", "done", "active"),
+    [("PLACED", 0, True), ("PARTIAL", 0, True), ("PARTIAL", 1, False), ("FILLED", 1, False)],
+)
+def test_partly_filled_order_that_has_ended_is_not_active(books: Books, state: str, done: int, active: bool) -> None:
+    """What an IOC order could not fill is cancelled, and its state stays PARTIAL."""
+    assert is_active(msgspec.structs.replace(books.orders[0], state=state, time_done_msc=done)) is active
 
 
 def test_account_without_profit_and_credit_proves_nothing() -> None:
