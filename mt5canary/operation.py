@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import threading
 import time
 from datetime import timedelta
 from functools import cached_property
@@ -67,6 +68,7 @@ class Operation:
         self._way_out: WayOut | None = None
         self._watchdog: watchdog.Watchdog | None = None
         self.flattened: list[Flattened] = []
+        self._flattening = threading.RLock()
         self.flight: CanaryFlight | None = None
         self.order_may_be_out = False
         self._awaited_since: float | None = None
@@ -192,6 +194,15 @@ class Operation:
         self.breaker.trip(reason)
         self.run.record("event", {"name": "breaker", "open": True, "reason": reason}, durable=True)
         self.run.log("breaker", f"OPEN: {reason}", level="ERROR", books=("verify", "live"))
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's documents are."""
+        return self.run.folder
+
+    def bind(self, name: str) -> None:
+        """Bind a document of the bundle that was written bit by bit into the chain."""
+        self.run.bind(name)
 
     def break_off(self, reason: str) -> None:
         """Answer a breach: open the breaker, flatten at once, and halt the gateway too, whatever the disk says."""
@@ -335,13 +346,16 @@ class Operation:
         """Close everything of this plan's magic number; nothing happens where nothing can be open."""
         if not self.needs_flatten or self._way_out is None:
             return None
-        result = self._flatten_once(self._way_out, reason, by)
-        if self._awaited_since is not None:
-            # an order cut off under way can still arrive, so that no position now shows nothing yet
-            time.sleep(max(0.0, self._awaited_since + GHOST_SECONDS - time.monotonic()))
-            self._answered()
-            result = self._flatten_once(self._way_out, f"{reason}; again, after the order's last moment", by)
-        return result
+        with self._flattening:  # the guardian's thread and a signal may both want it; the second finds it done
+            if not self.needs_flatten:
+                return self.flattened[-1]
+            result = self._flatten_once(self._way_out, reason, by)
+            if self._awaited_since is not None:
+                # an order cut off under way can still arrive, so that no position now shows nothing yet
+                time.sleep(max(0.0, self._awaited_since + GHOST_SECONDS - time.monotonic()))
+                self._answered()
+                result = self._flatten_once(self._way_out, f"{reason}; again, after the order's last moment", by)
+            return result
 
     def _flatten_once(self, way_out: WayOut, reason: str, by: str) -> Flattened:
         result = way_out.flatten(reason, by, halt=self.breaker.why_open() is not None)

@@ -56,9 +56,11 @@ def _solve(holds_below: Callable[[float], bool]) -> float:
 
 def claim_p99(exceedances: int, trials: int, confidence: float) -> Outcome:
     """Whether "the 99th percentile is under the limit" is shown, refuted or open at this confidence."""
-    if trials and upper_bound(exceedances, trials, confidence) < 0.01:
-        return Outcome.PASS
-    if lower_bound(exceedances, trials, confidence) > 0.01:
+    if not trials:
+        return Outcome.UNPROVEN
+    if exceedances < trials and binomial_tail(exceedances, trials, 0.01) < 1.0 - confidence:
+        return Outcome.PASS  # as few would be this unlikely at 1 %, so the upper bound lies under it
+    if exceedances and 1.0 - binomial_tail(exceedances - 1, trials, 0.01) < 1.0 - confidence:
         return Outcome.FAIL
     return Outcome.UNPROVEN
 

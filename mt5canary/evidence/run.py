@@ -181,8 +181,12 @@ class Run:
 
     def document(self, name: str, content: str) -> None:
         """Write a document of the bundle and bind its digest into the chain."""
-        stored = content.encode("utf-8")
-        (self.folder / name).write_bytes(stored)
+        (self.folder / name).write_bytes(content.encode("utf-8"))
+        self.bind(name)
+
+    def bind(self, name: str) -> None:
+        """Bind a document of the bundle into the chain, as it stands on the disk."""
+        stored = (self.folder / name).read_bytes()
         digest = hashlib.sha256(stored).hexdigest()
         self.record("document", {"name": name, "sha256": digest, "bytes": len(stored)})
 

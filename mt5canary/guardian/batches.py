@@ -23,7 +23,6 @@ first, last, one a minute, or tripped a guard. A batch names those of its own in
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct
@@ -87,14 +86,10 @@ class ReadingRecord(Struct, frozen=True, kw_only=True):
 
 
 class ProbeBook:
-    """Collects the probes of a watch and writes them in batches.
+    """Collects the probes of a watch and writes them in batches."""
 
-    ``before_raw`` is called before a probe is written as it is: what is held back of the same connection goes first.
-    """
-
-    def __init__(self, record: Recorder, warn_ms: float, before_raw: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, record: Recorder, warn_ms: float) -> None:
         self._record = record
-        self._before_raw = before_raw
         self._warn = int(warn_ms * 1e6)
         self._written = 0
         self._next_raw = self._next_slow = 0
@@ -124,7 +119,6 @@ class ProbeBook:
         received, reply = (None, None) if exchange is None else (exchange.received, exchange.reply)
         if exchange is not None and self._is_kept(exchange, due, ended, status):
             batch.raw.append(len(batch.due))
-            self._before_raw()
             self._record("exchange", exchange)
         batch.due.append(due - base)
         batch.sent.append(None if exchange is None else exchange.sent - base)

@@ -71,7 +71,10 @@ class FeatureDrift(Struct, frozen=True, kw_only=True):
 
 
 class DriftCheck(Struct, frozen=True, kw_only=True):
-    """One check of all features, so many seconds into the watch; ``problem`` says what could not be worked out."""
+    """One check of all features, so many seconds into the watch; ``problem`` says what could not be worked out.
+
+    ``closed_seconds`` is how long the session was closed in its time: then it may have few rows, or none.
+    """
 
     after_seconds: float
     rows: int
@@ -79,6 +82,7 @@ class DriftCheck(Struct, frozen=True, kw_only=True):
     problem: str | None = None
     share: float = 0.0
     column_span: ColumnSpan | None = None
+    closed_seconds: float = 0.0
 
     def events(self, max_psi: float) -> list[FeatureDrift]:
         """The features that drifted."""

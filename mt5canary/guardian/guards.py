@@ -1,18 +1,21 @@
 """The guards: each looks at one reading beside the first one and says what is wrong, or nothing.
 
 They are plain functions, so that the self-test (criterion G4) can show each one tripping on seeded input without
-touching the position, and the watch uses the very same ones.
+touching the position, and the watch uses the very same ones. A guard that trips halts: the breaker opens and the
+position is closed at once. What has a limit has a warning level too: there the same guard warns (``warning_levels``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import msgspec
 
 from mt5canary.guardian.drift import events_allowed
+from mt5canary.guardian.latencies import Latencies, Share
+from mt5canary.guardian.market import CLOSED_HALT_SECONDS, FROZEN_HALT_SECONDS
 from mt5canary.measurement import Outcome
 from mt5canary.money import cents, exact
 from mt5canary.plan import Limits
@@ -30,16 +33,29 @@ class Reading:
     tick: Tick
     spec: SymbolSpecification
     errors: int = 0
+    recent_errors: int = 0
     gap_seconds: float = 0.0
-    latencies_ms: Sequence[float] = ()
+    latency: tuple[Share, ...] = ()
+    latency_warned: tuple[Share, ...] = ()
     drift_events: int = 0
     peer: str = ""
+    frozen_seconds: float = 0.0
+    session_open: bool = True
+    closing_expected: bool = False
+    clock_offset_ms: float = 0.0
+    slippage_points: float = 0.0
     booked: Decimal = Decimal(0)
     """What the deals since the order come to, other people's included."""
 
 
 Guard = Callable[[Reading, Reading, Limits], str | None]
 """Called with the first reading, the present one and the limits; returns what is wrong or None."""
+
+BURN_SECONDS = 300.0
+"""The errors of so long a time show how fast the budget burns."""
+
+BURN_LEAST = 3
+"""Fewer errors are no rate."""
 
 
 def position_unchanged(first: Reading, now: Reading, limits: Limits) -> str | None:
@@ -118,12 +134,20 @@ def margin_inside_limit(first: Reading, now: Reading, limits: Limits) -> str | N
 
 
 def errors_inside_budget(first: Reading, now: Reading, limits: Limits) -> str | None:
-    """The errors so far are inside the budget."""
-    return (
-        f"{now.errors} errors, at most {limits.errors.max_critical}"
-        if now.errors > limits.errors.max_critical
-        else None
-    )
+    """The errors are inside the budget, and would still be if the last minutes' rate went on as long again."""
+    return budget_breach(now.errors, now.recent_errors, limits.errors.max_critical)
+
+
+def budget_breach(errors: int, recent: int, budget: int) -> str | None:
+    """What is wrong with so many errors, ``recent`` of them in the last ``BURN_SECONDS``; None where nothing is."""
+    if errors > budget:
+        return f"{errors} errors, at most {budget}"
+    if recent >= BURN_LEAST and errors + recent > budget:
+        minutes = BURN_SECONDS / 60
+        return (
+            f"{recent} errors in the last {minutes:g} min: at this rate the budget of {budget} would be gone in as long"
+        )
+    return None
 
 
 def heartbeat_inside_gap(first: Reading, now: Reading, limits: Limits) -> str | None:
@@ -134,17 +158,44 @@ def heartbeat_inside_gap(first: Reading, now: Reading, limits: Limits) -> str | 
 
 
 def latency_inside_limit(first: Reading, now: Reading, limits: Limits) -> str | None:
-    """The 99th percentile is not shown to be over the limit at the plan's confidence."""
-    over = sum(value >= limits.latency.p99_ms for value in now.latencies_ms)
-    if claim_p99(over, len(now.latencies_ms), limits.latency.confidence) is not Outcome.FAIL:
-        return None
-    return f"{over} of {len(now.latencies_ms)} round trips took {limits.latency.p99_ms:g} ms or more"
+    """Neither in the whole nor in any hour is the 99th percentile shown to be over the limit."""
+    for share in now.latency:
+        likely = share.over > 0.01 * share.count
+        if likely and claim_p99(share.over, share.count, limits.latency.confidence) is Outcome.FAIL:
+            return f"{share.over} of {share.count} round trips of {share.of} took {limits.latency.p99_ms:g} ms or more"
+    return None
 
 
 def drift_inside_limit(first: Reading, now: Reading, limits: Limits) -> str | None:
     """The drift events so far are fewer than the plan's."""
     allowed = events_allowed(limits)
     return f"{now.drift_events} drift events, {allowed} are too many" if now.drift_events >= allowed else None
+
+
+def market_lives(first: Reading, now: Reading, limits: Limits) -> str | None:
+    """Quotes keep coming while the session is open, and it is closed at the week's end alone."""
+    if now.session_open:
+        frozen = now.frozen_seconds > FROZEN_HALT_SECONDS
+        return f"no new quote for {now.frozen_seconds:.0f} s though the session is open" if frozen else None
+    if now.closing_expected or now.frozen_seconds <= CLOSED_HALT_SECONDS:
+        return None
+    return (
+        f"the session has been closed for {now.frozen_seconds:.0f} s, and not for a week's end: a holiday or an outage"
+    )
+
+
+def clock_inside_limit(first: Reading, now: Reading, limits: Limits) -> str | None:
+    """The gateway's clock is as near to this host's as it was at the start."""
+    if now.clock_offset_ms <= limits.clock.max_offset_ms:
+        return None
+    return f"the gateway's clock is {now.clock_offset_ms:.0f} ms off, at most {limits.clock.max_offset_ms}"
+
+
+def slippage_inside_limit(first: Reading, now: Reading, limits: Limits) -> str | None:
+    """The fill was no further from the quote before the order than the plan's limit, to our disadvantage."""
+    if now.slippage_points <= limits.loss.max_slippage_points:
+        return None
+    return f"a slippage of {now.slippage_points:g} points, at most {limits.loss.max_slippage_points}"
 
 
 GUARDS: dict[str, Guard] = {
@@ -154,7 +205,10 @@ GUARDS: dict[str, Guard] = {
     "balance": balance_unchanged,
     "loss": loss_inside_limits,
     "spread": spread_inside_limit,
+    "slippage": slippage_inside_limit,
     "margin": margin_inside_limit,
+    "market": market_lives,
+    "clock": clock_inside_limit,
     "errors": errors_inside_budget,
     "heartbeat": heartbeat_inside_gap,
     "latency": latency_inside_limit,
@@ -163,13 +217,47 @@ GUARDS: dict[str, Guard] = {
 """Every guard by the name it has in reports."""
 
 
+def tripped(first: Reading, now: Reading, limits: Limits) -> dict[str, str]:
+    """Every guard that trips, in their order, and what it says."""
+    said = {name: guard(first, now, limits) for name, guard in GUARDS.items()}
+    return {name: text for name, text in said.items() if text is not None}
+
+
 def first_breach(first: Reading, now: Reading, limits: Limits) -> tuple[str, str] | None:
     """The first guard that trips and what it says, or None."""
-    for name, guard in GUARDS.items():
-        said = guard(first, now, limits)
-        if said is not None:
-            return name, said
-    return None
+    return next(iter(tripped(first, now, limits).items()), None)
+
+
+WARNED = ("loss", "spread", "slippage", "margin", "clock", "errors", "heartbeat", "latency")
+"""The guards that warn before they halt; drift warns by its own level, and the rest have no half measure."""
+
+
+def warning_levels(limits: Limits) -> Limits:
+    """The limits at which the same guards warn: the plan's own for latency, else half or three quarters of the way."""
+    change = msgspec.structs.replace
+    loss = limits.loss
+    return change(
+        limits,
+        latency=change(limits.latency, p99_ms=limits.latency.warn_ms),
+        clock=change(limits.clock, max_offset_ms=limits.clock.max_offset_ms // 2),
+        loss=change(
+            loss,
+            max_money=loss.max_money / 2,
+            max_percent=loss.max_percent / 2,
+            max_spread_points=loss.max_spread_points * 3 // 4,
+            max_slippage_points=loss.max_slippage_points * 3 // 4,
+            min_margin_level=loss.min_margin_level * 2,
+        ),
+        errors=change(limits.errors, max_critical=limits.errors.max_critical // 2),
+        max_gap=limits.max_gap / 2,
+    )
+
+
+def warnings(first: Reading, now: Reading, levels: Limits) -> dict[str, str]:
+    """What each guard says at the warning levels; empty where all is well."""
+    at_level = replace(now, latency=now.latency_warned)
+    said = {name: GUARDS[name](first, at_level, levels) for name in WARNED}
+    return {name: text for name, text in said.items() if text is not None}
 
 
 def seeded(reading: Reading, limits: Limits) -> dict[str, Reading]:
@@ -195,6 +283,19 @@ def seeded(reading: Reading, limits: Limits) -> dict[str, Reading]:
         "margin": replace(reading, account=account(margin=1.0, margin_level=limits.loss.min_margin_level - 0.01)),
         "errors": replace(reading, errors=limits.errors.max_critical + 1),
         "heartbeat": replace(reading, gap_seconds=limits.max_gap.total_seconds() + 0.001),
-        "latency": replace(reading, latencies_ms=[1.0] * 950 + [limits.latency.p99_ms] * 50),
+        "slippage": replace(reading, slippage_points=limits.loss.max_slippage_points + 1.0),
+        "market": replace(reading, session_open=True, frozen_seconds=FROZEN_HALT_SECONDS + 1),
+        "clock": replace(reading, clock_offset_ms=limits.clock.max_offset_ms + 1.0),
+        "latency": replace(reading, latency=_slow_series(limits).shares()),
         "drift": replace(reading, drift_events=events_allowed(limits)),
     }
+
+
+def _slow_series(limits: Limits) -> Latencies:
+    """A thousand seeded round trips, one in twenty at the limit, counted as a watch counts its own."""
+    seeds = Latencies(limits.latency.p99_ms, limits.latency.confidence)
+    at_limit = int(limits.latency.p99_ms * 1e6)
+    for number in range(1000):
+        took = at_limit if number % 20 == 0 else 1_000_000
+        seeds.probe(0, took, took)
+    return seeds

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 from mt5canary.guardian import drift
-from mt5canary.guardian.baseline import Baseline
-from mt5canary.guardian.breaker import Breaker, BreakerOpen
-from mt5canary.guardian.guards import GUARDS, Reading, seeded
-from mt5canary.guardian.stability import stability_index
-from mt5canary.guardian.watch import WatchRecord
-from mt5canary.link.latency import RoundTrips, within_limit
+from mt5canary.guardian.breaker import Breaker
+from mt5canary.guardian.guards import GUARDS
+from mt5canary.guardian.latencies import PROBES, PROBES_FROM_SENT
+from mt5canary.guardian.record import WatchRecord
+from mt5canary.link import shape
+from mt5canary.link.latency import RoundTrips
 from mt5canary.measurement import Measurement, Outcome, at_least, at_most, below, by_rule, equal, unproven
 from mt5canary.plan import Limits
+from mt5canary.statistics import claim_p99, upper_bound
 from mt5canary.wire.replies import HelloReply
 
 LATEST_CHECK_SECONDS = 5.0
@@ -26,53 +24,85 @@ DUE_SHARE = 0.99
 def guardian_was_healthy(watch: WatchRecord, limits: Limits) -> list[Measurement]:
     """The guardian worked throughout: no gap, probes on schedule, every guard run at every reading (G1)."""
     due = min(watch.seconds, watch.planned_seconds) / watch.every_seconds
+    gap = limits.max_gap.total_seconds()
     return [
-        at_most(
-            "largest gap of the watch",
-            watch.largest_gap_seconds,
-            limits.max_gap.total_seconds(),
-            "s",
-            len(watch.probes),
-        ),
-        at_least(
-            "probes made over probes due",
-            len(watch.probes) / due if due else None,
-            DUE_SHARE,
-            samples=int(due),
-        ),
-        at_least(
-            "readings of position, account, gateway and quote",
-            len(watch.readings),
-            2,
-            samples=len(watch.readings),
-        ),
-        at_least("guards run", watch.guards_run, len(GUARDS), samples=watch.guards_run),
-        at_most(
-            "errors", len(watch.errors), limits.errors.max_critical, samples=len(watch.probes) + len(watch.readings)
+        at_most("largest gap of the watch", watch.largest_gap_seconds, gap, "s", watch.probes),
+        at_least("probes made over probes due", watch.probes / due if due else None, DUE_SHARE, samples=int(due)),
+        at_least("readings of position, account, gateway and quote", watch.readings, 2, samples=watch.readings),
+        equal("guards run", watch.guards_run, len(GUARDS) * watch.readings, samples=watch.guards_run),
+        at_most("errors", len(watch.errors), limits.errors.max_critical, samples=watch.probes + watch.readings),
+    ]
+
+
+def health_findings(watch: WatchRecord) -> list[str]:
+    """Remarks on what came near a limit, and on the market's rest."""
+    found = [f"{name} reached its warning level: {text}" for name, text in watch.warned.items()]
+    if watch.market.closed_seconds:
+        hours = watch.market.closed_seconds / 3600
+        found.append(f"the session was closed for {hours:.1f} h of the watch: no quotes, and no drift checks of them")
+    return found
+
+
+def latency_inside_limit(watch: WatchRecord, limits: Limits) -> list[Measurement]:
+    """The probes' 99th percentile at the plan's confidence, over the whole and in each hour (G2).
+
+    The claims rest on the raw times; the figure beside them is read from the histogram, and at most 0.1 % high.
+    """
+    latency = limits.latency
+    rule = f"< {latency.p99_ms:g} ms at {latency.confidence:.0%} confidence"
+    whole, *hours = watch.latencies.shares()
+    if not whole.count:
+        return [unproven("probe latency P99", rule, "ms")]
+    p99, claim = watch.latencies.series[PROBES].at(0.99), claim_p99(whole.over, whole.count, latency.confidence)
+    over = f"share at or above {latency.p99_ms:g} ms, upper bound"
+    return [
+        by_rule("probe latency P99", p99, claim, rule, "ms", whole.count),
+        *(
+            by_rule(
+                f"{over}, {share.of}",
+                upper_bound(share.over, share.count, latency.confidence),
+                claim_p99(share.over, share.count, latency.confidence),
+                "< 0.01",
+                samples=share.count,
+            )
+            for share in (whole, *hours)
         ),
     ]
 
 
-def latency_inside_limit(watch: WatchRecord, limits: Limits) -> list[Measurement]:
-    """The probes' 99th percentile at the plan's confidence (G2)."""
-    trips = RoundTrips(milliseconds=tuple(watch.latencies_ms))
-    return within_limit(trips, limits.latency.p99_ms, limits.latency.confidence, "probe latency")
-
-
 def latency_findings(watch: WatchRecord, warn_ms: float) -> list[str]:
-    """Remarks on the latency: above the warn level, or far from what a naive count would say."""
-    trips = RoundTrips(milliseconds=tuple(watch.latencies_ms))
-    naive = RoundTrips(milliseconds=tuple(ms for probe in watch.probes if (ms := probe.naive_ms) is not None))
+    """Remarks on the latency: above the warn level, far from what a naive count would say, of a telling shape."""
     found = []
-    intended, counted = trips.at(0.99), naive.at(0.99)
+    intended = watch.latencies.series[PROBES].at(0.99)
+    counted = watch.latencies.series[PROBES_FROM_SENT].at(0.99)
     if intended is not None and intended >= warn_ms:
         found.append(f"P99 latency {intended:.1f} ms is at or over the warn level of {warn_ms:g} ms")
     if intended is not None and counted is not None and intended > 2 * counted + 1:
         found.append(
             f"P99 is {intended:.1f} ms from when probes were due and {counted:.1f} ms from when they were sent: "
-            "round trips were held up by the ones before them"
+            f"{_why_they_differ(watch)}"
         )
-    return found
+    cause = what_its_shape_says(watch)
+    return [*found, cause] if cause is not None else found
+
+
+def _why_they_differ(watch: WatchRecord) -> str:
+    middle = watch.latencies.series[PROBES_FROM_SENT].at(0.5) or 0.0
+    every = 1000 * watch.every_seconds
+    if middle > every:
+        return (
+            f"a round trip takes {middle:.1f} ms and a probe is due every {every:g} ms, so each waits for those before "
+            "it: give limits.watch.every more time than a round trip"
+        )
+    lost = f", {watch.latencies.lost} of them without a reply" if watch.latencies.lost else ""
+    return f"some round trips held up the probes that were due after them{lost}"
+
+
+def what_its_shape_says(watch: WatchRecord) -> str | None:
+    """The cause that the latest round trips' shape gives away; None where it is nothing out of the way."""
+    trips = RoundTrips(milliseconds=tuple(watch.latencies.recent))
+    found = shape.recognise(trips, None, 0)
+    return None if found in (None, shape.AT_ONCE) else found.describe()
 
 
 def drift_inside_limits(watch: WatchRecord, limits: Limits) -> list[Measurement]:
@@ -92,7 +122,7 @@ def drift_inside_limits(watch: WatchRecord, limits: Limits) -> list[Measurement]
         ),
         below("drift events", drift.count_events(checks, limits), drift.events_allowed(limits), samples=len(checks)),
     ]
-    rows = min((check.rows for check in checks), default=0)
+    rows = min((check.rows for check in checks if not check.closed_seconds), default=0)
     enough = Outcome.PASS if rows >= limits.drift.min_rows else Outcome.UNPROVEN
     measurements.append(
         by_rule("rows of the smallest check", rows, enough, f">= {limits.drift.min_rows}", samples=rows)
@@ -140,49 +170,6 @@ def drift_findings(watch: WatchRecord, limits: Limits) -> list[str]:
     return found
 
 
-def drift_trips(baseline: Baseline, limits: Limits) -> list[Measurement]:
-    """The index stays quiet on the baseline's own distribution and trips on a shifted one (G4)."""
-    measurements = []
-    for name in limits.drift.features:
-        feature = baseline.features[name]
-        shifted = [0] * (len(feature.counts) - 1) + [limits.drift.min_rows]
-        same = stability_index(feature.counts, feature.counts)
-        moved = stability_index(feature.counts, shifted)
-        measurements += [
-            below(f"PSI of {name} against itself", same, limits.drift.max_psi, samples=baseline.rows),
-            at_least(f"PSI of {name}, seeded with a shift", moved, limits.drift.max_psi, samples=limits.drift.min_rows),
-        ]
-    return measurements
-
-
-def guards_trip(reading: Reading, limits: Limits) -> list[Measurement]:
-    """Every guard stays quiet on a true reading and trips on a seeded one (G4)."""
-    measurements = []
-    for name, bad in seeded(reading, limits).items():
-        guard = GUARDS[name]
-        measurements += [
-            equal(f"guard {name} on a true reading", guard(reading, reading, limits) or "quiet", "quiet"),
-            equal(f"guard {name} trips on seeded input", guard(reading, bad, limits) is not None, True),
-        ]
-    measurements.append(equal("guards seeded", len(seeded(reading, limits)), len(GUARDS)))
-    return measurements
-
-
-def breaker_latches(scratch: Path, attempt: Callable[[Breaker], None]) -> list[Measurement]:
-    """A breaker opened on scratch state stays open for another reader and stops an order there (G4)."""
-    Breaker(scratch).trip("seeded by the self-test")
-    other = Breaker(scratch)
-    try:
-        attempt(other)
-        stopped = False
-    except BreakerOpen:
-        stopped = True
-    return [
-        equal("seeded breaker read back open", other.why_open(), "seeded by the self-test"),
-        equal("an order is stopped by the seeded breaker", stopped, True),
-    ]
-
-
 def nothing_tripped(watch: WatchRecord, breaker: Breaker) -> list[Measurement]:
     """No guard tripped in earnest and the run's own breaker is closed (G4)."""
     return [
@@ -192,21 +179,23 @@ def nothing_tripped(watch: WatchRecord, breaker: Breaker) -> list[Measurement]:
 
 
 def nothing_changed(watch: WatchRecord, limits: Limits, at_the_start: HelloReply | None = None) -> list[Measurement]:
-    """Position, gateway, permissions and balance were the same in every reading, and the gateway since L3 (G5)."""
-    if len(watch.readings) < 2:
+    """Position, gateway, permissions, balance and clock were the same in every reading, the gateway since L3 (G5)."""
+    if watch.first is None or watch.readings < 2:
         return [unproven("readings compared", "two or more readings")]
-    first = watch.readings[0]
+    first = watch.first
     before = (at_the_start or first.hello).gateway.instance
     return [
         equal("gateway instance since the link stage", first.hello.gateway.instance, before),
         *(
-            equal(
-                f"changes of {name}",
-                sum(GUARDS[name](first, now, limits) is not None for now in watch.readings),
-                0,
-                samples=len(watch.readings),
-            )
+            equal(f"changes of {name}", watch.tripped[name], 0, samples=watch.readings)
             for name in ("position", "gateway", "permissions", "balance")
+        ),
+        at_most(
+            "gateway's clock off by, at least",
+            watch.largest_clock_offset_ms,
+            limits.clock.max_offset_ms,
+            "ms",
+            watch.readings,
         ),
     ]
 
@@ -216,8 +205,7 @@ def covered_its_time(watch: WatchRecord, limits: Limits) -> list[Measurement]:
     allowed = limits.max_gap.total_seconds()
     lasted = Outcome.PASS if watch.seconds >= watch.planned_seconds else Outcome.UNPROVEN
     whole = Outcome.PASS if watch.largest_gap_seconds <= allowed else Outcome.UNPROVEN
-    probes = len(watch.probes)
     return [
-        by_rule("time watched", watch.seconds, lasted, f">= {watch.planned_seconds:g}", "s", probes),
-        by_rule("largest gap", watch.largest_gap_seconds, whole, f"<= {allowed:g}", "s", probes),
+        by_rule("time watched", watch.seconds, lasted, f">= {watch.planned_seconds:g}", "s", watch.probes),
+        by_rule("largest gap", watch.largest_gap_seconds, whole, f"<= {allowed:g}", "s", watch.probes),
     ]

@@ -343,9 +343,9 @@ class ClosingSession(ReadSession):
     def _signed(self, request: Request) -> Request:
         return msgspec.structs.replace(request, risk_signature=self.signer(request))
 
-    def close_position(self, ticket: int) -> replies.CloseReply:
+    def close_position(self, ticket: int, timeout_ms: int | None = None) -> replies.CloseReply:
         """Close one position, all of it."""
-        return self._ask(self._signed(requests.Close(**envelope(), ticket=ticket)), replies.CloseReply)
+        return self._ask(self._signed(requests.Close(**envelope(), ticket=ticket)), replies.CloseReply, timeout_ms)
 
     def close_all(self, magic: int | None, reason: str) -> replies.CloseAllReply:
         """Close every position of a magic number, or (None) of the account.

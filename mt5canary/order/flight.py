@@ -27,7 +27,7 @@ from mt5canary.order.reconciliation import is_active
 from mt5canary.order.resolution import Duplicated
 from mt5canary.order.witness import Witness
 from mt5canary.plan import Limits, Order
-from mt5canary.wire.replies import AccountReply, Deal, FindReply, Tick
+from mt5canary.wire.replies import AccountReply, Deal, FindReply, SymbolSpecification, Tick
 from mt5canary.wire.replies import Order as Entry
 
 LEASE_SECONDS = 60
@@ -111,6 +111,21 @@ class CanaryFlight:
         if self.canary is None:
             raise Unproven("no order was sent in this run")
         return self.canary
+
+    @property
+    def round_trip_ms(self) -> float | None:
+        """How long the order's reply took; None where there was none."""
+        exchange = None if self.canary is None else self.canary.exchange
+        return None if exchange is None else exchange.round_trip_ms
+
+    def slippage_points(self, spec: SymbolSpecification) -> float:
+        """How far the fill was from the last quote before the order, in points; negative where it was better."""
+        canary = self._flown()
+        if canary.reply is None or len(self.quotes) < 2:
+            raise Unproven("the slippage is unknown: no fill, or no quote before it")
+        quote = self.quotes[1]
+        worse = canary.reply.price - quote.ask if canary.order.type == "BUY" else quote.bid - canary.reply.price
+        return float(round(worse / spec.point, 3))
 
     def refusals_are_real(self, session: TradingSession) -> list[Measurement]:
         """X6: the gateway refuses while halted, the terminal below the minimum, and the books hold neither."""
@@ -212,13 +227,14 @@ class CanaryFlight:
             self._keep_alive,
         )
 
-    def _deals_since(self, canary: Canary) -> list[Deal]:
+    def _deals_since(self, canary: Canary, session: ReadSession | None = None) -> list[Deal]:
         """The history's deals that were not there before the order, other people's included."""
-        return [deal for deal in self._session.deals(**canary.window) if deal.ticket not in canary.deals_before]
+        deals = (session or self._session).deals(**canary.window)
+        return [deal for deal in deals if deal.ticket not in canary.deals_before]
 
-    def booked_since(self) -> Decimal:
-        """What the deals since the order come to."""
-        return booked(self._deals_since(self._flown()))
+    def booked_since(self, session: ReadSession) -> Decimal:
+        """What the deals since the order come to, asked over a session of the caller's own thread."""
+        return booked(self._deals_since(self._flown(), session))
 
     @property
     def _history(self) -> list[Deal]:

@@ -220,6 +220,9 @@ class Loss(Section, frozen=True, kw_only=True):
     max_money: Annotated[Decimal, amount(above=0, at_most=1_000_000), "in the account's currency"] = Decimal(5)
     max_percent: Annotated[Decimal, amount(above=0, below=100), "of the balance"] = Decimal("2.5")
     max_spread_points: Annotated[int, whole(above=0, at_most=10_000), "a wider market is not traded"] = 60
+    max_slippage_points: Annotated[
+        int, whole(above=0, at_most=10_000), "a fill further than this from the quote before the order"
+    ] = 20
     min_margin_level: Annotated[
         # below 100 the broker itself acts, so a lower limit would come too late
         int, whole(at_least=100, at_most=10_000_000), "equity in percent of the margin"

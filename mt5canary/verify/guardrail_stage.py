@@ -7,6 +7,7 @@ word.
 
 from __future__ import annotations
 
+from collections import Counter
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -14,11 +15,14 @@ from typing import Any
 import msgspec
 
 from mt5canary.errors import Finding
-from mt5canary.guardian import drift, judgement
+from mt5canary.guardian import drift, judgement, self_test
 from mt5canary.guardian.baseline import Baseline, parse_baseline
 from mt5canary.guardian.drift import DriftCheck
-from mt5canary.guardian.guards import Reading
-from mt5canary.guardian.watch import Breach, Probe, WatchRecord
+from mt5canary.guardian.guards import Reading, tripped
+from mt5canary.guardian.latencies import Latencies
+from mt5canary.guardian.market import Market
+from mt5canary.guardian.probing import Probe, count, probe_timeout_ms
+from mt5canary.guardian.record import Breach, Problem, WatchRecord
 from mt5canary.measurement import Measurement, equal
 from mt5canary.money import booked
 from mt5canary.verify.execution_stage import Flight
@@ -43,19 +47,33 @@ class Watched:
         told = next(self._world.evidence.of_kind("watch"), None)
         if told is None:
             raise NotThere("no watch is in the evidence")
+        limits, readings = self._world.limits, self.readings
+        trips = (name for reading in readings for name in tripped(readings[0], reading, limits))
         return WatchRecord(
             planned_seconds=plan.duration.total_seconds(),
             every_seconds=plan.every.total_seconds(),
+            latencies=self._latencies(int(told["started"] * 1e9)),
+            market=Market(told["started"]),
             started=told["started"],
             ended=told["ended"],
-            probes=self.probes,
+            first=readings[0] if readings else None,
+            readings=len(readings),
+            tripped=Counter(trips),
             drift_checks=[msgspec.convert(each, DriftCheck) for each in self._world.evidence.of_kind("drift")],
-            readings=self.readings,
-            errors=told["errors"],
+            errors=[Problem(told["started"], text) for text in told["errors"]],
             largest_gap_seconds=told["largest_gap_seconds"],
+            largest_clock_offset_ms=told["largest_clock_offset_ms"],
             guards_run=told["guards_run"],
             breach=self._breach,
         )
+
+    def _latencies(self, started: int) -> Latencies:
+        """The probes counted again, from their raw times."""
+        limits = self._world.limits.latency
+        latencies = Latencies(limits.p99_ms, limits.confidence)
+        for probe in self.probes:
+            count(latencies, probe, started, probe_timeout_ms(limits.p99_ms))
+        return latencies
 
     @property
     def _breach(self) -> Breach | None:
@@ -155,8 +173,8 @@ def every_guard_trips(world: World, watched: Watched) -> list[Measurement]:
         raise NotThere("no reading of the watch was kept raw")
     breach = watched.record.breach
     return [
-        *judgement.guards_trip(watched.readings[0], world.limits),
-        *judgement.drift_trips(watched.baseline, world.limits),
+        *self_test.guards_trip(watched.readings[0], world.limits),
+        *self_test.drift_trips(watched.baseline, world.limits),
         equal("breach", breach.text if breach else "none", "none"),
     ]
 
@@ -169,7 +187,7 @@ def nothing_changed(world: World, watched: Watched) -> list[Measurement]:
 def covered_its_time(world: World, watched: Watched) -> list[Measurement]:
     """G6: the watch's length, held against the probes that were made in it."""
     record = watched.record
-    outside = [probe for probe in record.probes if not record.started - 1 <= probe.due / 1e9 <= record.ended + 1]
+    outside = [probe for probe in watched.probes if not record.started - 1 <= probe.due / 1e9 <= record.ended + 1]
     if outside:
         raise NotThere(f"{len(outside)} probes lie outside the watch that the node says it made")
     return judgement.covered_its_time(record, world.limits)

@@ -73,16 +73,16 @@ class Intruder:
 
 
 def _in_the_watch(act: Callable[[], None]) -> None:
-    from mt5canary.guardian.watch import Watch
+    from mt5canary.guardian.probing import Probing
 
-    whole: Any = Watch._probe
+    whole: Any = Probing.probe
 
-    def probe(self: Any, record: Any, due: float) -> None:
-        if len(record.probes) == PROBES_BEFORE:
+    def probe(self: Any, due: float) -> None:
+        if self._latencies.count == PROBES_BEFORE:
             act()
-        whole(self, record, due)
+        whole(self, due)
 
-    Watch._probe = probe  # type: ignore[method-assign]
+    Probing.probe = probe  # type: ignore[method-assign]
 
 
 def _in_the_way_out(act: Callable[[], None]) -> None:

@@ -14,7 +14,9 @@ from mt5canary.guardian import drift
 from mt5canary.guardian.baseline import Baseline
 from mt5canary.guardian.drift import DriftCheck, DriftSampler, FeatureDrift
 from mt5canary.guardian.judgement import drift_findings, drift_inside_limits
-from mt5canary.guardian.watch import WatchRecord
+from mt5canary.guardian.latencies import Latencies
+from mt5canary.guardian.market import Market
+from mt5canary.guardian.record import WatchRecord
 from mt5canary.measurement import Outcome, worst
 from mt5canary.plan import Limits
 from tests.guardian.sampled import POINT, baseline_of, market, numbers, window_of, with_drift, with_watch
@@ -48,7 +50,7 @@ def sampled(baseline: Baseline, limits: Limits, *markets: Any, rows: int = 300) 
 
 def outcome(checks: list[DriftCheck], limits: Limits) -> Outcome:
     """What G3 comes to on these checks alone."""
-    watch = WatchRecord(planned_seconds=1, every_seconds=1, drift_checks=checks)
+    watch = WatchRecord(1, 1, Latencies(100.0, 0.95), Market(0.0), drift_checks=checks)
     return worst([one.outcome for one in drift_inside_limits(watch, limits)])
 
 
@@ -98,7 +100,7 @@ def test_event_passes_both_limits() -> None:
 
 def test_index_over_the_warn_level_is_a_finding_alone(limits: Limits) -> None:
     """What passes the warn level without being an event is told, and fails nothing."""
-    watch = WatchRecord(planned_seconds=1, every_seconds=1, drift_checks=[event(25, psi=0.11)])
+    watch = WatchRecord(1, 1, Latencies(100.0, 0.95), Market(0.0), drift_checks=[event(25, psi=0.11)])
     assert drift_findings(watch, limits) == [
         "PSI of spread 0.110 passes the warn level 0.1; chance alone reaches 0.200 on these samples"
     ]
@@ -135,7 +137,7 @@ def test_constant_in_both_is_zero_and_a_finding(limits: Limits) -> None:
     columns = {"spread": numpy.full(500, 7.0)}
     check = drift.check_columns(baseline_of(columns), columns, 0.999)
     assert (check.features[0].psi, check.features[0].constant, check.features[0].still) == (0.0, True, False)
-    watch = WatchRecord(planned_seconds=1, every_seconds=1, drift_checks=[check])
+    watch = WatchRecord(1, 1, Latencies(100.0, 0.95), Market(0.0), drift_checks=[check])
     assert "can show no drift" in drift_findings(watch, limits)[0]
 
 
@@ -153,7 +155,7 @@ def test_feed_that_stands_still_is_an_event_and_a_finding(baseline: Baseline, sh
     frozen = iter([(0, 1.0845, 1.08457, 1_000)] * 400)
     (check,) = sampled(baseline, short, frozen)
     assert {found.feature for found in check.events(short.drift.max_psi)} == {"log_return", "spread", "tick_rate"}
-    watch = WatchRecord(planned_seconds=1, every_seconds=1, drift_checks=[check])
+    watch = WatchRecord(1, 1, Latencies(100.0, 0.95), Market(0.0), drift_checks=[check])
     assert sum("a feed that stands still" in text for text in drift_findings(watch, short)) == 3
 
 
@@ -170,7 +172,7 @@ def test_rows_that_repeat_each_other_are_unproven(limits: Limits) -> None:
     made = baseline_of({"spread": column})
     check = drift.check_columns(made, {"spread": column[:1_200]}, 0.999, after_seconds=25.0)
     only = with_drift(limits, features=("spread",))
-    watch = WatchRecord(planned_seconds=1, every_seconds=1, drift_checks=[check])
+    watch = WatchRecord(1, 1, Latencies(100.0, 0.95), Market(0.0), drift_checks=[check])
     measured = {one.name: one for one in drift_inside_limits(watch, only)}
     assert measured["independent rows of spread"].outcome is Outcome.UNPROVEN
     assert measured["independent rows of spread"].value < 80

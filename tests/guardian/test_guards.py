@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import msgspec
 import pytest
 
-from mt5canary.guardian.guards import GUARDS, Reading, first_breach, seeded
+from mt5canary.guardian.guards import (
+    GUARDS,
+    WARNED,
+    Reading,
+    first_breach,
+    seeded,
+    warning_levels,
+    warnings,
+)
+from mt5canary.guardian.latencies import Share
+from mt5canary.guardian.market import is_weeks_end
 from mt5canary.plan import Limits
 
 NAMES = tuple(GUARDS)
@@ -18,7 +29,7 @@ def test_the_guards_are_these() -> None:
     """A guard that disappears is noticed here, one that is new needs its test."""
     assert set(NAMES) == {
         "position", "gateway", "permissions", "balance", "loss", "spread", "margin", "errors", "heartbeat", "latency",
-        "drift",
+        "drift", "slippage", "market", "clock",
     }  # fmt: skip
 
 
@@ -131,20 +142,80 @@ def test_margin_limit(reading: Reading, limits: Limits, margin: float, level: fl
 
 
 @pytest.mark.parametrize(
-    ("latencies", "trips"),
-    [([1.0] * 1000, False), ([1.0] * 98 + [100.0] * 2, False), ([1.0] * 90 + [100.0] * 10, True), ([], False)],
+    ("shares", "trips"),
+    [
+        ([Share(0, 1000)], False),
+        ([Share(2, 100)], False),
+        ([Share(10, 100)], True),
+        ([Share(0, 0)], False),
+        ([Share(100, 864_000), Share(3, 36_000), Share(97, 1_000, "hour 2")], True),
+    ],
 )
-def test_latency_guard_acts_on_proof_alone(
-    reading: Reading, limits: Limits, latencies: list[float], trips: bool
+def test_latency_guard_acts_on_proof_alone(reading: Reading, limits: Limits, shares: list[Share], trips: bool) -> None:
+    """Two slow round trips in a hundred prove nothing; ten do; and one bad hour is not drowned in a good day."""
+    assert (GUARDS["latency"](reading, replace(reading, latency=tuple(shares)), limits) is not None) == trips
+
+
+@pytest.mark.parametrize(
+    ("count", "recent", "trips"),
+    [(5, 0, False), (6, 0, True), (2, 2, False), (3, 3, True), (4, 2, False), (5, 3, True)],
+)
+def test_error_budget_and_its_burn_rate(reading: Reading, limits: Limits, count: int, recent: int, trips: bool) -> None:
+    """So many errors are allowed and no more; and fewer where they come so fast that the rest would soon be gone."""
+    now = replace(reading, errors=count, recent_errors=recent)
+    assert (GUARDS["errors"](reading, now, limits) is not None) == trips
+
+
+@pytest.mark.parametrize(
+    ("session_open", "frozen", "weeks_end", "trips"),
+    [(True, 299, False, False), (True, 301, False, True), (False, 100_000, True, False), (False, 899, False, False),
+     (False, 901, False, True), (True, 301, True, True)],
+)  # fmt: skip
+def test_weekend_is_no_outage_and_an_outage_no_weekend(
+    reading: Reading, limits: Limits, session_open: bool, frozen: float, weeks_end: bool, trips: bool
 ) -> None:
-    """Two slow round trips in a hundred prove nothing; ten do."""
-    assert (GUARDS["latency"](reading, replace(reading, latencies_ms=latencies), limits) is not None) == trips
+    """Frozen quotes in an open session trip; a closed one trips too, but not at the week's end."""
+    now = replace(reading, session_open=session_open, frozen_seconds=frozen, closing_expected=weeks_end)
+    assert (GUARDS["market"](reading, now, limits) is not None) == trips
 
 
-@pytest.mark.parametrize(("count", "trips"), [(5, False), (6, True)])
-def test_error_budget(reading: Reading, limits: Limits, count: int, trips: bool) -> None:
-    """So many errors are allowed and no more."""
-    assert (GUARDS["errors"](reading, replace(reading, errors=count), limits) is not None) == trips
+@pytest.mark.parametrize(
+    ("when", "rests"),
+    [
+        ("2026-01-16T20:29:00+00:00", False),
+        ("2026-01-16T22:30:00+00:00", True),
+        ("2026-01-17T12:00:00+00:00", True),
+        ("2026-01-18T21:59:00+00:00", True),
+        ("2026-01-18T22:31:00+00:00", False),
+        ("2026-01-21T12:00:00+00:00", False),
+    ],
+)
+def test_the_weeks_end(when: str, rests: bool) -> None:
+    """From Friday's close to Sunday's opening in New York, and at no other time."""
+    assert is_weeks_end(int(datetime.fromisoformat(when).timestamp() * 1e9)) == rests
+
+
+@pytest.mark.parametrize(("offset", "trips"), [(1000.0, False), (1001.0, True)])
+def test_clock_limit(reading: Reading, limits: Limits, offset: float, trips: bool) -> None:
+    """A gateway whose clock has run away trips."""
+    assert (GUARDS["clock"](reading, replace(reading, clock_offset_ms=offset), limits) is not None) == trips
+
+
+@pytest.mark.parametrize(("points", "trips"), [(-30.0, False), (20.0, False), (20.5, True)])
+def test_slippage_limit(reading: Reading, limits: Limits, points: float, trips: bool) -> None:
+    """A fill further from the quote than planned, to our disadvantage, trips."""
+    assert (GUARDS["slippage"](reading, replace(reading, slippage_points=points), limits) is not None) == trips
+
+
+@pytest.mark.parametrize("name", WARNED)
+def test_each_guard_warns_before_it_halts(reading: Reading, limits: Limits, name: str) -> None:
+    """A reading at the warning level warns and does not halt; a true one does neither."""
+    levels = warning_levels(limits)
+    near = seeded(reading, levels)[name]
+    near = replace(near, latency=(), latency_warned=near.latency)
+    assert name in warnings(reading, near, levels)
+    assert GUARDS[name](reading, near, limits) is None
+    assert warnings(reading, reading, levels) == {}
 
 
 @pytest.mark.parametrize(("gap", "trips"), [(5.0, False), (5.001, True)])

@@ -8,7 +8,9 @@ import msgspec
 
 from mt5canary.guardian import judgement
 from mt5canary.guardian.guards import GUARDS, Reading
-from mt5canary.guardian.watch import WatchRecord
+from mt5canary.guardian.latencies import Latencies
+from mt5canary.guardian.market import Market
+from mt5canary.guardian.record import WatchRecord
 from mt5canary.measurement import Outcome, worst
 from mt5canary.plan import Limits
 
@@ -24,7 +26,7 @@ def test_gateway_guard_sees_another_far_end(reading: Reading, limits: Limits) ->
 
 def test_instance_is_held_against_the_link_stages(reading: Reading, limits: Limits) -> None:
     """A gateway that was restarted before the watch began fails G5, though nothing changed within the watch."""
-    watch = WatchRecord(planned_seconds=1.0, every_seconds=0.1, readings=[reading, reading])
+    watch = WatchRecord(1.0, 0.1, Latencies(100.0, 0.95), Market(0.0), first=reading, latest=reading, readings=2)
     other = msgspec.structs.replace(
         reading.hello, gateway=msgspec.structs.replace(reading.hello.gateway, instance="another")
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -12,9 +13,16 @@ import pytest
 
 from mt5canary.guardian import judgement
 from mt5canary.guardian import watch as watching
-from mt5canary.guardian.watch import Probe, Watch, WatchRecord
+from mt5canary.guardian.latencies import PROBES, PROBES_FROM_SENT, Latencies
+from mt5canary.guardian.market import Market
+from mt5canary.guardian.probing import probe_timeout_ms
+from mt5canary.guardian.readings import Watched
+from mt5canary.guardian.record import Breach, WatchRecord
+from mt5canary.guardian.telling import Teller
+from mt5canary.guardian.watch import Watch
 from mt5canary.link import session as sessions
-from mt5canary.link.session import TradingSession
+from mt5canary.link.connection import Route
+from mt5canary.link.session import ReadSession, TradingSession
 from mt5canary.measurement import Outcome, worst
 from mt5canary.plan import Limits
 from mt5canary.wire.replies import SymbolSpecification
@@ -30,7 +38,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Readings five times a second, probes and reads that give up soon."""
     monkeypatch.setattr(sessions, "READ_TIMEOUT_MS", 250)
     monkeypatch.setattr(watching, "SET_SECONDS", 0.2)
-    monkeypatch.setattr(watching, "PROBE_TIMEOUT_MS", 100)
+    monkeypatch.setattr(watching, "probe_timeout_ms", lambda limit_ms: 100)
 
 
 @pytest.fixture
@@ -42,13 +50,25 @@ def spec(trading: TradingSession) -> SymbolSpecification:
 
 
 @pytest.fixture
-def look(trading: TradingSession, spec: SymbolSpecification, ticket: int, limits: Limits) -> Look:
-    """Watch the position for a while; latency is no matter here, whatever else this machine is doing."""
-    patient = msgspec.structs.replace(limits, latency=msgspec.structs.replace(limits.latency, p99_ms=10_000.0))
+def probing(between: Between) -> Iterator[ReadSession]:
+    """The session of the probes; HELLO has gone first, as in a run."""
+    with ReadSession(Route(url=between.url), lambda kind, body: None) as session:
+        yield session
 
-    def run(seconds: float = 1.0, every: float = 0.01, *, lease: bool = False) -> WatchRecord:
-        tell: Callable[[str, dict[str, Any]], None] = lambda name, facts: None  # noqa: E731 -- typed for mypy
-        return Watch(trading, spec, ticket, MAGIC, patient, tell, sampler=None, lease=lease).run(seconds, every)
+
+@pytest.fixture
+def look(probing: ReadSession, trading: TradingSession, spec: SymbolSpecification, ticket: int, limits: Limits) -> Look:
+    """Watch the position for a while; latency is no matter here, whatever else this machine is doing."""
+    change = msgspec.structs.replace
+
+    def run(seconds: float = 1.0, every: float = 0.01, *, lease: bool = False, **more: Any) -> WatchRecord:
+        patient = change(
+            limits,
+            latency=change(limits.latency, p99_ms=10_000.0, warn_ms=9_999.0),
+            watch=change(limits.watch, duration=timedelta(seconds=seconds), every=timedelta(seconds=every)),
+        )
+        watched = Watched(ticket, MAGIC, spec)
+        return Watch(probing, trading, watched, patient, Teller(), lease=lease, **more).run()
 
     return run
 
@@ -64,6 +84,17 @@ def after(count: int, action: str, rule: Callable[[Request, PassOn], Answer]) ->
     return lying
 
 
+def hold_back(action: str, from_number: int) -> Callable[[Request, PassOn], Answer]:
+    """Never answer an action from its so-many-th request on; everything else is passed on."""
+    seen = [0]
+
+    def rule(request: Request, pass_on: PassOn) -> Answer:
+        seen[0] += request["action"] == action
+        return None if request["action"] == action and seen[0] >= from_number else pass_on()
+
+    return rule
+
+
 def outcome(measurements: list[Any]) -> Outcome:
     return worst([one.outcome for one in measurements])
 
@@ -73,8 +104,8 @@ def test_quiet_watch_is_whole(look: Look, limits: Limits) -> None:
     record = look()
     assert record.breach is None
     assert record.errors == []
-    assert len(record.probes) == pytest.approx(100, abs=2)
-    assert len(record.readings) >= 4
+    assert record.probes == pytest.approx(100, abs=2)
+    assert record.readings >= 4
     assert record.seconds >= 1.0
     assert outcome(judgement.guardian_was_healthy(record, limits)) is Outcome.PASS
     assert outcome(judgement.covered_its_time(record, limits)) is Outcome.PASS
@@ -102,19 +133,17 @@ def test_stall_counts_for_every_probe_that_it_delayed(look: Look, between: Betwe
         return pass_on()
 
     between.rule = after(20, "PING", stall)
-    record = look(0.6)
-    delayed = [probe for probe in record.probes if probe.latency_ms > 20]
-    slow_by_naive_count = [probe for probe in record.probes if (probe.naive_ms or 0) > 20]
-    assert len(delayed) >= 5
-    assert len(slow_by_naive_count) < len(delayed)
+    latencies = look(0.6).latencies
+    delayed = latencies.count - latencies.series[PROBES].at_most([20.0])[0]
+    slow_by_naive_count = latencies.count - latencies.series[PROBES_FROM_SENT].at_most([20.0])[0]
+    assert delayed >= 5
+    assert slow_by_naive_count < delayed
 
 
-def test_probe_without_a_reply_counts_at_least_its_time_out() -> None:
-    """Silence is never faster than the time-out, and a naive figure does not exist for it."""
-    silent = Probe(due=0, sent=5_000_000, received=None, ended=20_000_000)
-    assert silent.latency_ms == watching.PROBE_TIMEOUT_MS
-    assert silent.naive_ms is None
-    assert Probe(due=0, sent=5_000_000, received=7_000_000, ended=7_100_000).latency_ms == 7.0
+@pytest.mark.parametrize(("limit_ms", "waits_ms"), [(10.0, 1_000), (100.0, 1_000), (2_000.0, 4_000), (4_999.0, 5_000)])
+def test_probe_waits_for_longer_than_its_limit(limit_ms: float, waits_ms: int) -> None:
+    """One that is given up was over the limit, whatever the plan's limit is."""
+    assert probe_timeout_ms(limit_ms) == waits_ms
 
 
 def test_silent_gateway_uses_up_the_budget_and_ends_the_watch(look: Look, between: Between) -> None:
@@ -130,7 +159,7 @@ def test_gateway_that_never_answers_leaves_no_reading(look: Look, between: Betwe
     """Without a single reading nothing is proven: not unchanged, not healthy."""
     between.rule = after(0, "HELLO", lambda request, pass_on: b"garbage")
     record = look(20.0)
-    assert record.readings == []
+    assert record.readings == 0
     assert record.breach is not None
     assert outcome(judgement.nothing_changed(record, limits)) is Outcome.UNPROVEN
     assert outcome(judgement.guardian_was_healthy(record, limits)) is not Outcome.PASS
@@ -143,7 +172,7 @@ def test_garbage_is_an_error_and_no_reading(look: Look, between: Between, garbag
     between.rule = lambda request, pass_on: garbage if request["action"] == "GET_TICK" else pass_on()
     record = look(0.5)
     assert record.errors
-    assert record.readings == []
+    assert record.readings == 0
 
 
 def closed_elsewhere(request: Request, pass_on: PassOn) -> Answer:
@@ -204,21 +233,52 @@ def test_first_reading_that_failed_leaves_no_watch_without_guards(look: Look, be
     assert record.breach.guard == "gateway"
 
 
-def test_standstill_is_a_breach_without_a_reading_too(
-    look: Look, between: Between, limits: Limits, monkeypatch: pytest.MonkeyPatch
+def test_gateway_that_answers_probes_alone_is_left(
+    look: Look, between: Between, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A gateway that falls silent is left after the plan's longest gap, not only once the errors are used up."""
-    monkeypatch.setattr(sessions, "READ_TIMEOUT_MS", 5_500)
-    between.rule = after(1, "HELLO", lambda request, pass_on: None)
-    record = look(60.0)
+    """Where position and account cannot be read any more, the watch is blind, however well the probes do.
+
+    They are not held up by the reading that hangs.
+    """
+    monkeypatch.setattr(sessions, "READ_TIMEOUT_MS", 20_000)
+    between.rule = hold_back("GET_ACCOUNT", from_number=3)
+    answered: list[Breach] = []
+    record = look(60.0, answer=answered.append)
     assert record.breach is not None
     assert record.breach.guard == "heartbeat"
-    assert record.seconds < 7
+    assert "were not seen" in record.breach.text
+    assert record.breach.after_seconds < 9
+    assert answered == [record.breach]
+    held = len(between.actions) - between.actions[::-1].index("GET_ACCOUNT")
+    assert between.actions[held:].count("PING") > 100, "the reading that hangs held up the probes"
+
+
+def test_readings_that_break_are_a_breach(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guardian of which half died is no guardian: what nobody foresaw ends the watch too."""
+    from mt5canary.guardian.readings import Readings
+
+    def broken(self: Readings, due: float) -> None:
+        raise ZeroDivisionError("what nobody foresaw")
+
+    monkeypatch.setattr(Readings, "sample", broken)
+    record = look(20.0)
+    assert record.breach is not None
+    assert record.breach.guard == "guardian"
+    assert record.seconds < 5
+
+
+def test_breach_is_answered_where_it_is_seen(look: Look, between: Between) -> None:
+    """The position's close leaves over the session that saw the breach, before anything else is asked."""
+    between.rule = after(2, "HELLO", money_gone)
+    record = look(20.0)
+    assert record.breach is not None
+    asked = [action for action in between.actions if action not in ("PING", "GET_TICK")]
+    assert asked[-1] == "CLOSE"
 
 
 def test_watch_that_never_began_proves_nothing(limits: Limits) -> None:
     """A record without probes and readings passes no criterion."""
-    empty = WatchRecord(planned_seconds=30, every_seconds=0.02)
+    empty = WatchRecord(30, 0.02, Latencies(100.0, 0.95), Market(0.0))
     for judged in (
         judgement.guardian_was_healthy(empty, limits),
         judgement.latency_inside_limit(empty, limits),
