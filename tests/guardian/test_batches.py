@@ -156,20 +156,3 @@ def test_exchanges_before_a_failure_stand_before_it() -> None:
     sent = [record["sent"] for record in written.of("exchange")]
     assert sent == sorted(sent)
     assert written.accounted_for() == 12
-
-
-def test_a_raw_probe_stands_after_what_was_read_before_it() -> None:
-    """A slow probe in between two readings is written as it is, and what is held of the same connection first."""
-    written = Written()
-    readings = ReadingBook(written)
-    probes = ProbeBook(written, 50.0, readings.flush)
-    read(readings, 0)
-    read(readings, 1)
-    probe(probes, 2, took=60_000_000)
-    read(readings, 3)
-    readings.flush()
-    probes.flush()
-
-    sent = [record["sent"] for record in written.of("exchange")]
-    assert sent == sorted(sent)
-    assert written.accounted_for() == 10
