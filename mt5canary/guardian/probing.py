@@ -27,6 +27,13 @@ class Probe(NamedTuple):
     received: int | None
     ended: int
 
+    @property
+    def latency_ms(self) -> float:
+        """From when it was due to its reply; where there was none, at least the shortest time-out."""
+        if self.received is None:
+            return max((self.ended - self.due) / 1e6, float(LEAST_TIMEOUT_MS))
+        return (self.received - self.due) / 1e6
+
 
 def count(latencies: Latencies, probe: Probe, started: int, timeout_ms: int) -> None:
     """Count one probe of a watch that began at ``started``; one without a reply for at least its time-out."""

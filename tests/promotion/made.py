@@ -19,7 +19,9 @@ from mt5canary.evidence import bundle
 from mt5canary.evidence.run import Run
 from mt5canary.guardian.batches import OK, ProbeBook
 from mt5canary.guardian.drift import DriftCheck, FeatureDrift
-from mt5canary.guardian.watch import WatchRecord, summary
+from mt5canary.guardian.latencies import Latencies
+from mt5canary.guardian.market import Market
+from mt5canary.guardian.record import Problem, WatchRecord, summary
 from mt5canary.link.exchange import Exchange
 from mt5canary.measurement import Outcome
 from mt5canary.plan import Resolved
@@ -137,8 +139,8 @@ def _watch(
     book.flush()
     ended = started + hours * 3_600
     clock.seconds = ended - 5_000
-    watched = WatchRecord(planned_seconds=hours * 3_600, every_seconds=every, started=started, ended=ended)
-    watched.errors = ["a quote was not sampled"] * errors
+    watched = WatchRecord(hours * 3_600, every, Latencies(100.0, 0.95), Market(started), started=started, ended=ended)
+    watched.errors = [Problem(started, "a quote was not sampled")] * errors
     run.record("watch", summary(watched))
 
 
