@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: rehearsal rehearsal-netns preflight test lint allure bench nightly clean
+.PHONY: rehearsal rehearsal-netns preflight test lint allure bench nightly crash-matrix clean
 
 rehearsal: .venv/installed
 	$(BIN)/pytest -m live --target=simulator $(ARGS)
@@ -37,6 +37,10 @@ bench: .venv/installed-bench
 
 nightly: .venv/installed-dev
 	$(BIN)/pytest tests -p pytester -o timeout=1800 $(ARGS)
+
+# Every kill of docs/crash-matrix.md, flown against a gateway that outlives the run; the page is written from what it saw.
+crash-matrix: .venv/installed-dev
+	$(BIN)/python -m tests.crash
 
 clean:
 	rm -rf allure-report/node_modules allure-report/installed .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
