@@ -276,7 +276,7 @@ class Operation:
     def _permit(self) -> None:
         """Let one order leave while the breaker is closed; even a drill's may be filled by a gateway that rounds up."""
         self.breaker.require_closed()
-        self.order_may_be_out = True
+        self.order_may_be_out = self.run.order_left = True
         self._awaited_since = time.monotonic()
         if self._watchdog is not None:
             self._watchdog.tell(watchdog.AWAITED)

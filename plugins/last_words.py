@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,18 +92,25 @@ class Bundle:
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self) -> Generator[None, None, None]:
-        """Write them whatever happened before."""
+        """Write them whatever happened before; where the disk takes no more, the terminal's words are all there is."""
         try:
             yield
+        except OSError as error:
+            self._run.cannot_write(error)
         finally:
-            for name, file in REPORTS:
-                written = getattr(self._config.option, name, None)
-                if written:
-                    bundle.gather(self._run.folder, Path(written), file)
-            records = readable(self._run.chain.path)
-            verdict = self._run.conclude()
-            self._end = verdict, report_position(records, verdict)
-            bundle.write_documents(self._run.folder, records, verdict)
+            verdict, records = self._run.conclude(), readable(self._run.chain.path)
+            self._end = verdict, report_position(records, verdict, order_left=self._run.order_left)
+            try:
+                self._write(verdict, records)
+            except OSError as error:
+                self._run.cannot_write(error)
+
+    def _write(self, verdict: Verdict, records: list[dict[str, Any]]) -> None:
+        for name, file in REPORTS:
+            written = getattr(self._config.option, name, None)
+            if written:
+                bundle.gather(self._run.folder, Path(written), file)
+        bundle.write_documents(self._run.folder, records, verdict)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -128,4 +136,7 @@ class Bundle:
         write(visible(position.summary), bold=position.needs_a_person, red=position.needs_a_person)
         for number, step in enumerate(position.to_do, 1):
             write(f"  {number}. {visible(step)}")
+        if self._run.unwritten:
+            write(f"the report could not be written: {self._run.unwritten}", bold=True, red=True)
+            return
         write(f"report: {self._run.folder / documents.COMPLETION_REPORT}")

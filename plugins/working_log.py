@@ -7,6 +7,7 @@ touches the bundle.
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from mt5canary.evidence.books import BOOKS
@@ -32,4 +33,5 @@ class WorkingLog:
         """Put a copy of the log in the link's place; a person's own file of that name stays."""
         if self._linked and self._link.is_symlink():
             self._link.unlink()
-            shutil.copyfile(self._target, self._link)
+            with suppress(OSError):  # a full disk; the log itself is in the bundle
+                shutil.copyfile(self._target, self._link)

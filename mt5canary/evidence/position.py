@@ -26,16 +26,21 @@ class PositionReport:
     to_do: tuple[str, ...]
 
 
-def report_position(records: Iterable[dict[str, Any]], verdict: Verdict, words: Words = ENGLISH) -> PositionReport:
-    """What is known, in plain words, from the verdict and the raw exchanges; ``known`` quotes them as they are."""
+def report_position(
+    records: Iterable[dict[str, Any]], verdict: Verdict, words: Words = ENGLISH, *, order_left: bool = False
+) -> PositionReport:
+    """What is known, in plain words, from the verdict and the raw exchanges; ``known`` quotes them as they are.
+
+    ``order_left`` says that an order was let out although no record may show it: a full disk takes none.
+    """
     kept = list(records)
     asked = [told(each) for each in kept if each["kind"] == "exchange" and each["action"] in _ASKED]
     opens = [exchange for exchange in asked if exchange.action == "OPEN"]
     if verdict.flat:
         return PositionReport(False, words("position.flat"), _known(asked, verdict), ())
-    if verdict.flat is None and not opens:
+    if verdict.flat is None and not opens and not order_left:
         return PositionReport(False, words("position.no_order"), (), ())
-    if verdict.flat is None and all(exchange.status == "REJECTED" for exchange in opens):
+    if verdict.flat is None and opens and all(exchange.status == "REJECTED" for exchange in opens):
         summary = words("position.refused", count=len(opens))
         return PositionReport(False, summary, _known(asked, verdict), ())
     if verdict.flat is False and _is_kept(kept):

@@ -95,6 +95,10 @@ class Run:
         self.results: dict[str, CriterionResult] = {}
         self.order: OrderFacts | None = None
         self.flat: bool | None = None
+        self.order_left = False
+        """Whether an order was let out, whatever became of it."""
+        self.unwritten = ""
+        """Why something could not be written; empty while everything was."""
         self.evidence_level = "E0"
         self.started_at = utc(time.time_ns())
         self._open_findings: dict[str, list[str]] = {}
@@ -128,14 +132,28 @@ class Run:
         """Append one record to the chain and return its number."""
         return self.chain.append(kind, body, durable=durable)
 
+    def _write_if_possible(self, kind: str, body: dict[str, Any] | Struct) -> None:
+        """Append a record that the run must survive without; the first trouble is remembered and said at the end."""
+        try:
+            self.record(kind, body)
+        except OSError as error:
+            self.cannot_write(error)
+
+    def cannot_write(self, error: OSError) -> None:
+        """Remember that the evidence, or a report, could not be written, and why; the first time counts."""
+        self.unwritten = self.unwritten or str(error)
+
     def log(self, source: str, text: str, *, level: str = "INFO", books: tuple[str, ...] = ("verify",)) -> None:
         """Write one line to one or more of the plan's logs; the line's record is in the chain first."""
         with self._log_lock:  # several threads may have something to say, and a book has its records' order
             entry = Entry(at_wall=time.time_ns(), level=level, source=source, text=text, books=books)
-            self.record("log", entry)
+            self._write_if_possible("log", entry)
             for book in books:
-                self._books[book].write(line(entry))
-                self._books[book].flush()
+                try:
+                    self._books[book].write(line(entry))
+                    self._books[book].flush()
+                except OSError as error:
+                    self.cannot_write(error)
             for listener in self.listeners:
                 listener(entry)
 
@@ -166,7 +184,7 @@ class Run:
             findings=self._open_findings.get(criterion.id, []),
         )
         self.results[criterion.id] = result
-        self.record("outcome", {"criterion": criterion.id, "outcome": outcome, "reason": reason})
+        self._write_if_possible("outcome", {"criterion": criterion.id, "outcome": outcome, "reason": reason})
         return result
 
     def keep_decision(self, record: AdmissionRecord) -> None:
@@ -195,7 +213,7 @@ class Run:
         if self._concluded is None:
             verdict = self._concluded = self.verdict()
             facts = {"verdict": verdict.verdict, "decided_by": verdict.decided_by, "flat": verdict.flat}
-            self.record("verdict", {**facts, "ended_at": verdict.ended_at})
+            self._write_if_possible("verdict", {**facts, "ended_at": verdict.ended_at})
         return self._concluded
 
     def verdict(self) -> Verdict:
@@ -221,9 +239,11 @@ class Run:
 
     def close(self) -> None:
         """Bring the chain and the logs to the disk."""
-        self.chain.close()
-        for book in self._books.values():
-            book.close()
+        for end in (self.chain.close, *(book.close for book in self._books.values())):
+            try:
+                end()
+            except OSError as error:
+                self.cannot_write(error)
 
 
 def environment() -> dict[str, str]:

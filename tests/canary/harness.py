@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import psutil
 
@@ -93,20 +93,30 @@ class Harness:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(steering)}
         return kept | {MARK: self._mark, "TMPDIR": str(self.temporary), "PYTHONDONTWRITEBYTECODE": "1"}
 
-    def start(self, *arguments: str, cwd: Path | None = None) -> subprocess.Popen[str]:
-        """Start pytest with these words on its command line."""
-        output = (self.folder / "terminal.txt").open("w")
-        with output:
+    def start(self, *arguments: str, cwd: Path | None = None, output: IO[Any] | None = None) -> subprocess.Popen[str]:
+        """Start pytest with these words on its command line; its terminal is a file, where not said otherwise."""
+        with output or (self.folder / "terminal.txt").open("w") as terminal:
             return subprocess.Popen(
                 [sys.executable, "-m", "pytest", *arguments],
                 cwd=cwd or self.folder,
                 env=self.environment(),
                 stdin=subprocess.DEVNULL,
-                stdout=output,
+                stdout=terminal,
                 stderr=subprocess.STDOUT,
                 text=True,
                 start_new_session=True,
             )
+
+    def live_on_a_terminal_elsewhere(self, *arguments: str) -> Finished:
+        """Run ``pytest -m live`` whose terminal is not on the disk that it writes to."""
+        words = [word for field, value in self.watch.items() for word in ("--set", f"{field}={value}")]
+        with (
+            (self.folder / "terminal.txt").open("w") as file,
+            subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=file) as terminal,
+        ):
+            process = self.start("-m", "live", *arguments, *words, output=terminal.stdin)
+            status = process.wait(90)
+        return Finished(status, self.terminal())
 
     def ended(self, process: subprocess.Popen[str], seconds: float = 90) -> Finished:
         """Wait for a run's end."""

@@ -3,12 +3,14 @@
 ``-p intruder --intrude POINT:ACTION``. A point is a criterion, just before its test is called; ``before-`` and a
 criterion, before its fixtures; ``watch``, in the middle of the watch; ``flatten``, each time the way out is taken;
 ``flatten-once``, the first time only; ``interrupt``, while pytest deals with a Ctrl-C; ``journal-`` and a step, once
-that step of the order is on the disk. ``drill:fill`` makes the gateway fill what the drill expects to be refused.
+that step of the order is on the disk; ``hook-`` and one of pytest's hooks, once the order is filled. ``drill:fill``
+makes the gateway fill what the drill expects to be refused.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable
@@ -39,6 +41,9 @@ def pytest_configure(config: pytest.Config) -> None:
     for point, action in list(points.items()):
         if point.startswith("journal-"):
             _in_the_journal(point.removeprefix("journal-"), ACTIONS[action])
+    for point, action in list(points.items()):
+        if point.startswith("hook-"):
+            _in_a_hook(config, point.removeprefix("hook-"), ACTIONS[action])
     if points.pop("drill", None):
         _fill_the_drill()
     config.pluginmanager.register(Intruder(points))
@@ -110,6 +115,19 @@ def _fill_the_drill() -> None:
     drill.refusals_are_real = refusals_are_real
 
 
+def _in_a_hook(config: pytest.Config, name: str, act: Callable[[], None]) -> None:
+    """Act in one of pytest's hooks, the first time that it is called once the order is filled."""
+    from plugins.keys import RUN
+
+    once = _once(act)
+
+    def hook() -> None:
+        if "X7" in config.stash[RUN].results:
+            once()
+
+    config.pluginmanager.register(type("Hooked", (), {name: staticmethod(hook)})())
+
+
 def _in_the_journal(step: str, act: Callable[[], None]) -> None:
     from mt5canary.order.journal import Journal
 
@@ -168,6 +186,12 @@ def _freeze_the_gateway() -> None:
             child.suspend()
 
 
+def _fill_the_disk() -> None:
+    """From now on no file of this process grows any more, as on a disk that is full; pipes and sockets go on."""
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+
+
 def _kill_child(word: str) -> Callable[[], None]:
     def act() -> None:
         for child in psutil.Process().children():
@@ -190,6 +214,7 @@ ACTIONS: dict[str, Callable[[], None]] = {
     "sigkill": _signal(signal.SIGKILL),
     "sigint-and-go-on": _signal_and_go_on,
     "die": _die,
+    "full-disk": _fill_the_disk,
     "kill-gateway": _kill_child("serve"),
     "freeze-gateway": _freeze_the_gateway,
     "kill-watchdog": _kill_child("mt5canary.order.watchdog"),

@@ -269,9 +269,11 @@ SITUATIONS = (
     Situation(
         "history lags beyond its deadline",
         "deals and orders never show",
-        {"X7": "PASS", "X8": "UNPROVEN", "X9": "UNPROVEN", "X10": "UNPROVEN", "E1": "UNPROVEN"},
-        FILLED,
+        {"X7": "PASS", "X8": "UNPROVEN", "X9": "UNPROVEN", "E1": "FAIL"},
+        ("INTENT", "SENT", "FILLED"),
         rule=lagging(3600),
+        flat=None,
+        breaker="open",
         level="E1",
         says="opening deals of the order in the history: unproven",
     ),

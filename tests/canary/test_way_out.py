@@ -12,6 +12,7 @@ import pytest
 from tests.canary.harness import Harness, eventually
 
 INTRUDER = ("-p", "intruder", "--intrude")
+LATER_POINTS = ("before-X5", "journal-SENT", "X8", "before-E1")
 ENDED_BY_A_SIGNAL = {"sigkill": -signal.SIGKILL, "die": 77}
 
 
@@ -203,3 +204,68 @@ def test_watchdog_is_disarmed_at_a_clean_end(harness: Harness) -> None:
     assert len(armed) == 1
     assert not psutil.pid_exists(armed[0])
     assert not (harness.bundle / "watchdog.log").exists()
+
+
+@pytest.mark.parametrize(
+    "point",
+    ["before-X7", "watch", *(pytest.param(name, marks=pytest.mark.nightly) for name in LATER_POINTS)],
+)
+def test_full_disk_is_flat_and_said_on_the_terminal(harness: Harness, point: str) -> None:
+    """Not a byte more can be written: no order leaves without its intent, what is open is closed, and that is said."""
+    finished = harness.live_on_a_terminal_elsewhere(*INTRUDER, f"{point}:full-disk")
+    assert finished.status in (1, 3), finished.output
+    if point in ("before-X5", "before-X7"):
+        assert harness.filled() == 0
+        assert "No order was sent in this run" in finished.output or "Flat: no position" in finished.output
+    else:
+        assert is_flat(harness), harness.actions()
+        assert "Flat: no position of this plan's magic number is left." in finished.output
+    assert "VERDICT: " in finished.output
+    assert "VERDICT: PASS" not in finished.output
+    assert "the report could not be written: [Errno" in finished.output
+    assert not (harness.bundle / "watchdog.log").exists(), "the watchdog had to help"
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        "pytest_runtest_logreport",
+        "pytest_fixture_setup",
+        "pytest_sessionfinish",
+        *(
+            pytest.param(name, marks=pytest.mark.nightly)
+            for name in (
+                "pytest_runtest_logstart",
+                "pytest_runtest_setup",
+                "pytest_runtest_call",
+                "pytest_runtest_teardown",
+                "pytest_runtest_makereport",
+                "pytest_runtest_logfinish",
+                "pytest_fixture_post_finalizer",
+                "pytest_report_teststatus",
+                "pytest_exception_interact",
+                "pytest_terminal_summary",
+            )
+        ),
+    ],
+)
+def test_exception_in_a_plugins_hook_is_flat(harness: Harness, hook: str) -> None:
+    """Whatever breaks in somebody else's plugin once the order is out: closed, and the report is written."""
+    finished = harness.live(*INTRUDER, f"hook-{hook}:fail", "--intrude", "G1:fail")
+    assert finished.status != 0
+    assert is_flat(harness), harness.actions()
+    assert harness.verdict["flat"] is True
+    assert harness.verdict["verdict"] != "PASS"
+    assert "Flat: no position of this plan's magic number is left." in harness.report()
+    assert not (harness.bundle / "watchdog.log").exists(), "the watchdog had to help"
+
+
+def test_first_failure_that_ends_the_session_is_flat(harness: Harness) -> None:
+    """With --exitfirst nothing is tried after the failed criterion, and its position is closed all the same."""
+    finished = harness.live("--exitfirst", *INTRUDER, "X8:fail")
+    assert finished.status == 1
+    assert is_flat(harness), harness.actions()
+    assert harness.verdict["flat"] is True
+    assert harness.outcomes()["X8"] == "FAIL"
+    assert harness.outcomes()["X9"] == "UNPROVEN"
+    assert "Flat: no position of this plan's magic number is left." in harness.report()
