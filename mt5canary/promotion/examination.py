@@ -40,7 +40,8 @@ class Examined:
     excluded: str = ""
     suspicious: bool = False
     """Whether it would count but for its bundle: somebody must look at it before anything is raised."""
-    watched: tuple[int, int] | None = None
+    watched: list[tuple[int, int]] = field(default_factory=list)
+    """The times that its watch covered with the market open, in order."""
     due: array[int] = field(default_factory=lambda: array("q"))
     latency_ms: array[float] = field(default_factory=lambda: array("d"))
     checks: list[tuple[int, DriftCheck]] = field(default_factory=list)
@@ -74,8 +75,8 @@ class Examined:
 
     @property
     def covered_seconds(self) -> float:
-        """How long its watch covered, in real time."""
-        return 0.0 if self.watched is None else (self.watched[1] - self.watched[0]) / 1e9
+        """How long its watch covered with the market open, in real time."""
+        return sum(ended - began for began, ended in self.watched) / 1e9
 
 
 def examine(folder: Path, verification: Verification, plan: Resolved) -> Examined:
@@ -113,8 +114,24 @@ def _take(found: Examined, record: dict[str, Any]) -> None:
     elif kind == "verdict":
         found.decided_by = record["decided_by"] or ""
     elif kind == "watch":
-        found.watched = (int(record["started"] * 1e9) + offset, int(record["ended"] * 1e9) + offset)
+        began, ended = (int(record[name] * 1e9) + offset for name in ("started", "ended"))
+        found.watched = _open_times(began, ended, record.get("closed_seconds", 0.0), found.checks)
         found.errors = len(record["errors"])
+
+
+def _open_times(
+    began: int, ended: int, closed_seconds: float, checks: list[tuple[int, DriftCheck]]
+) -> list[tuple[int, int]]:
+    """A watch without the time in which the session was closed: it is taken off the end of the check that tells of it.
+
+    ``closed_seconds`` is the whole watch's; what no check tells of was closed after the last one.
+    """
+    untold = closed_seconds - sum(check.closed_seconds for _, check in checks)
+    pieces, start = [], began
+    for end, closed in [*((at, check.closed_seconds) for at, check in checks), (ended, untold)]:
+        pieces.append((start, end - round(closed * 1e9)))
+        start = end
+    return [(start, end) for start, end in pieces if end > start]
 
 
 def _excluded(found: Examined, plan: Resolved) -> tuple[str, bool]:

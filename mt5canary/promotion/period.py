@@ -1,7 +1,7 @@
 """What several runs amount to over their last hours of watching.
 
-A period of so many hours ends with the last watch and reaches back until its runs have watched for so long together;
-time that nobody watched is none of it, and time that two runs watched at once counts once.
+A period of so many hours ends with the last watch and reaches back until its runs have watched for so long together.
+Time that nobody watched is none of it, nor is time in which the market was closed; what two runs watched counts once.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def start_of(runs: Sequence[Examined], hours: float) -> int | None:
 def covered(runs: Iterable[Examined]) -> list[tuple[int, int]]:
     """The times that were watched, in order, none twice."""
     whole: list[tuple[int, int]] = []
-    for began, ended in sorted(run.watched for run in runs if run.watched is not None):
+    for began, ended in sorted(piece for run in runs for piece in run.watched):
         if whole and began <= whole[-1][1]:
             whole[-1] = (whole[-1][0], max(whole[-1][1], ended))
         else:
@@ -101,8 +101,8 @@ def figures(runs: Sequence[Examined], hours: float, limits: Limits, currency: st
     start = start_of(runs, hours)
     if start is None:
         return None
-    inside = [run for run in runs if run.watched is not None and run.watched[1] > start]
-    times = [(max(start, began), ended) for began, ended in covered(inside)]
+    inside = [run for run in runs if run.watched and run.watched[-1][1] > start]
+    times = [(max(start, began), ended) for began, ended in covered(inside) if ended > start]
     probes = [probe for run in inside for probe in zip(run.due, run.latency_ms, strict=True) if probe[0] >= start]
     checks = [(at, check) for run in inside for at, check in run.checks if at >= start]
     events = [at for at, check in checks if check.events(limits.drift.max_psi)]

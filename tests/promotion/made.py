@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from mt5canary import catalogue
@@ -70,8 +71,13 @@ def fly(
     profit: str = "-0.01",
     order: bool = True,
     side: str = "BUY",
+    closed: dict[int, float] | None = None,
 ) -> Path:
-    """One run of so many hours; its bundle's folder. Afterwards the clock is a minute further."""
+    """One run of so many hours; its bundle's folder. Afterwards the clock is a minute further.
+
+    ``closed`` has for the number of a drift check how many seconds before it the session was closed, for 0 how many
+    after the last.
+    """
     run = Run(
         reports, mode, catalogue.load(ROOT / "verification" / "catalogue.yaml"), task="119.6", target=target,
         rehearsal=rehearsal,
@@ -83,7 +89,7 @@ def fly(
     run.record("settings", {"values": shown})
     if order:
         _trade(clock, run, side)
-        _watch(clock, run, hours, latency_ms, every, drifted, errors)
+        _watch(clock, run, hours, latency_ms, every, drifted, errors, closed or {})
         deals = [_deal(8, "in", 0.0), _deal(10, "out", float(Decimal(profit) + Decimal("0.02")))]
         _exchange(clock, run, "GET_DEALS", {"status": "ok", "deals": deals})
     for criterion in run.required:
@@ -121,7 +127,14 @@ def _exchange(clock: Clock, run: Run, action: str, reply: dict[str, Any]) -> str
 
 
 def _watch(
-    clock: Clock, run: Run, hours: float, latency_ms: Any, every: float, drifted: tuple[float, ...], errors: int
+    clock: Clock,
+    run: Run,
+    hours: float,
+    latency_ms: Any,
+    every: float,
+    drifted: tuple[float, ...],
+    errors: int,
+    closed: dict[int, float],
 ) -> None:
     started = clock.monotonic
     book, checked = ProbeBook(run.record, 1e9), 0
@@ -135,12 +148,14 @@ def _watch(
         book.add(probe, due, received, OK)
         while number * every >= (checked + 1) * 3_600:
             checked += 1
-            run.record("drift", check(checked * 3_600.0, is_event=checked in drifted))
+            found = check(checked * 3_600.0, is_event=checked in drifted)
+            run.record("drift", msgspec.structs.replace(found, closed_seconds=closed.get(checked, 0.0)))
     book.flush()
     ended = started + hours * 3_600
     clock.seconds = ended - 5_000
     watched = WatchRecord(hours * 3_600, every, Latencies(100.0, 0.95), Market(started), started=started, ended=ended)
     watched.errors = [Problem(started, "a quote was not sampled")] * errors
+    watched.market.closed_seconds = sum(closed.values())
     run.record("watch", summary(watched))
 
 

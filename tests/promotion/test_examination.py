@@ -21,14 +21,19 @@ def test_run_is_read_from_its_raw_records(flown: Flown) -> None:
     one = flown(2.5, drifted=(2,), errors=3, profit="-0.03")
     assert one.counts
     assert one.covered_seconds == pytest.approx(9_000)
-    assert one.watched is not None
-    assert one.watched[0] / SECOND == pytest.approx(MONDAY, abs=1)
+    assert one.watched[0][0] / SECOND == pytest.approx(MONDAY, abs=1)
     assert (len(one.due), set(one.latency_ms)) == (300, {10.0})
     assert [bool(check.events(0.25)) for _, check in one.checks] == [False, True]
     assert one.errors == 3
     assert one.slippage_points == 3.0
     assert one.result == Decimal("-0.03")
     assert one.step == Decimal("0.1")
+
+
+def test_closed_market_covers_nothing(flown: Flown) -> None:
+    """Of ten hours with the market closed for five in the middle and one at the end, four are covered."""
+    one = flown(10, closed={3: 2_400.0, 4: 3_600.0, 5: 3_600.0, 6: 3_600.0, 7: 3_600.0, 8: 1_200.0, 0: 3_600.0})
+    assert one.covered_seconds == pytest.approx(4 * 3_600, abs=1)
 
 
 def test_sold_fill_slips_the_other_way(flown: Flown) -> None:
