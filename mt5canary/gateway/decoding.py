@@ -45,7 +45,7 @@ class Envelope(NamedTuple):
 
 def envelope(members: dict[str, Any]) -> Envelope:
     """Read what a reply repeats."""
-    uuid, nonce, action = (members.get(name) for name in ("uuid", "nonce", "action"))
+    uuid, nonce, action = members.get("uuid"), members.get("nonce"), members.get("action")
     return Envelope(
         uuid if isinstance(uuid, str) else "",
         nonce if isinstance(nonce, str) else None,

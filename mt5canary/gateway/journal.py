@@ -35,8 +35,11 @@ KEPT_SECONDS = 7 * 24 * 3600.0
 """How long a request stays known; the protocol demands 72 h at least."""
 
 
-FORGETTING_EVERY = 1000
-"""After how many requests what is too old is deleted."""
+FORGETTING_EVERY = 100
+"""After how many requests some of what is too old is deleted."""
+
+FORGOTTEN_AT_ONCE = 2 * FORGETTING_EVERY
+"""How many requests at most are deleted then: more than come, and few enough that nobody waits for it."""
 
 
 class Record(NamedTuple):
@@ -72,8 +75,11 @@ class Journal:
         self._leases = self._read_leases()
 
     def _forget(self, now: float) -> None:
-        self._connection.execute("DELETE FROM requests WHERE begun < ? AND reply IS NOT NULL", (now - KEPT_SECONDS,))
-        self._connection.execute("DELETE FROM orders WHERE sent < ?", (now - KEPT_SECONDS,))
+        limit = (now - KEPT_SECONDS, FORGOTTEN_AT_ONCE)
+        old = "SELECT rowid FROM requests WHERE begun < ? AND reply IS NOT NULL ORDER BY begun LIMIT ?"
+        self._connection.execute(f"DELETE FROM requests WHERE rowid IN ({old})", limit)
+        first = "SELECT ticket FROM orders ORDER BY ticket LIMIT ?"  # tickets rise with time
+        self._connection.execute(f"DELETE FROM orders WHERE sent < ? AND ticket IN ({first})", limit)
 
     # -- requests -------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ client while another's request is still with the terminal.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import sys
@@ -68,6 +69,12 @@ class Server:
         self._gateway = gateway
         self._worker = Worker(context, self._look_after)
         self._waiting: dict[Job, _Waiting] = {}
+        self._handlers = {self._socket: self._receive, self._worker.signals: self._deliver}
+        if admission is not None:
+            self._handlers[admission.socket] = self._admit
+        self._poller = zmq.Poller()
+        for handled in self._handlers:
+            self._poller.register(handled, zmq.POLLIN)
         self._trouble = ""
         self._enforcing: dict[int, float] = {}
 
@@ -77,26 +84,30 @@ class Server:
         for line in self._gateway.resolve_in_flight():
             log.write(line)
         self._worker.start()
-        handlers = {self._socket: self._receive, self._worker.signals: self._deliver}
-        if self._admission is not None:
-            handlers[self._admission.socket] = self._admit
-        poller = zmq.Poller()
-        for socket in handlers:
-            poller.register(socket, zmq.POLLIN)
+        self._socket.setsockopt(zmq.RCVTIMEO, PASS_MILLISECONDS)
         sys.setswitchinterval(SWITCH_SECONDS)
         gc.freeze()  # what is there by now stays: the collector need not go through it under a request
         care_due = 0.0
         while not stopping():
-            for socket, _ in poller.poll(PASS_MILLISECONDS):
-                handlers[socket]()
+            self._wait()
             if time.monotonic() >= care_due:
                 care_due = time.monotonic() + PASS_MILLISECONDS / 1000
+                self._deliver()
                 self._excuse_overdue()
                 self._enforce_leases()
                 log.flush()
         self._worker.stop(FAREWELL_SECONDS)
         self._deliver()
         log.flush()
+
+    def _wait(self) -> None:
+        """Wait for a frame and answer it; where there is more to wait for, for the first of all that comes."""
+        if self._admission is None and not self._waiting:
+            with contextlib.suppress(zmq.Again):  # quicker than a poller by a tenth of a round trip
+                self._receive()
+            return
+        for socket, _ in self._poller.poll(PASS_MILLISECONDS):
+            self._handlers[socket]()
 
     def _admit(self) -> None:
         if self._admission is not None and (key := self._admission.answer()):

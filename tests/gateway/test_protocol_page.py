@@ -298,9 +298,15 @@ def test_a_journal_forgets_while_it_runs(tmp_path: Path) -> None:
     """A gateway that is never restarted does not keep requests for ever either."""
     journal = Journal(tmp_path / "journal.sqlite")
     now = utc_milliseconds() / 1000
-    journal.begin(Record("old", "LEASE", "", b"", now - KEPT_SECONDS - 60, 0, b"{}", False))
-    for number in range(FORGETTING_EVERY):
-        journal.begin(Record(str(number), "LEASE", "", b"", now, 0, b"{}", False))
-    assert journal.find("old") is None
-    assert journal.find("0") is not None
+    count = 3 * FORGETTING_EVERY
+    for number in range(count):
+        journal.begin(Record(f"old {number}", "OPEN", "", b"", now - KEPT_SECONDS - 60, 0, None, False))
+        journal.finish(f"old {number}", b"{}", (number,), now - KEPT_SECONDS - 60)
+    for number in range(count):
+        journal.begin(Record(f"new {number}", "OPEN", "", b"", now, 0, None, False))
+        journal.finish(f"new {number}", b"{}", (count + number,), now)
+    for number in range(count):
+        assert (journal.find(f"old {number}"), journal.owner(number)) == (None, None)
+        assert journal.find(f"new {number}") is not None
+        assert journal.owner(count + number) == f"new {number}"
     journal.close()

@@ -164,6 +164,7 @@ def test_close_by_cancels_out_two(make: Make) -> None:
         ({"filling_mask": 2}, {"type_filling": c.ORDER_FILLING_IOC}, 0),
         ({"filling_mask": 1}, {"type_filling": c.ORDER_FILLING_IOC}, 10030),
         ({"execution": c.SYMBOL_TRADE_EXECUTION_EXCHANGE}, {"type_filling": c.ORDER_FILLING_RETURN}, 0),
+        ({"execution": c.SYMBOL_TRADE_EXECUTION_REQUEST}, {}, 10015),
         ({"execution": c.SYMBOL_TRADE_EXECUTION_INSTANT}, {}, 10015),
         ({"execution": c.SYMBOL_TRADE_EXECUTION_INSTANT}, {"price": 1.0}, 10004),
         ({"trade_mode": c.SYMBOL_TRADE_MODE_DISABLED}, {}, 10017),
@@ -367,7 +368,7 @@ def test_pending_orders_change_go_and_expire(make: Make) -> None:
 
 
 def test_stops_are_changed_by_sltp(make: Make) -> None:
-    """SLTP is 10009 with nothing but itself in the result; unchanged is 10025, too near 10016, frozen 10029."""
+    """SLTP is 10009 and nothing else; unchanged is 10025, too near 10016; frozen is 10029, and so is a close."""
     terminal = make(symbols=with_symbol(freeze_level=50))
     held = terminal.trade().order
     bid = terminal.symbol_info_tick("EURUSD").bid
@@ -378,6 +379,7 @@ def test_stops_are_changed_by_sltp(make: Make) -> None:
     assert terminal.positions_get()[0].sl == request["sl"]
     assert terminal.order_send(request).retcode == 10025
     assert terminal.order_send(request | {"sl": 0.0}).retcode == 10029
+    assert terminal.order_send(terminal.order(type=c.ORDER_TYPE_SELL, position=held)).retcode == 10029
     assert terminal.order_send(request | {"position": 5}).retcode == 10036
 
 

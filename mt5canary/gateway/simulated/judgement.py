@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from mt5canary.gateway import constants as c
 from mt5canary.gateway.results import TradeRequest
-from mt5canary.gateway.simulated.book import Book
+from mt5canary.gateway.simulated.book import Book, Position
 from mt5canary.gateway.simulated.clock import ServerClock
 from mt5canary.gateway.simulated.execution import Intent
 from mt5canary.gateway.simulated.scenario import Scenario
@@ -72,6 +72,8 @@ class Judgement:
         if not closes:
             self.volume_limit(symbol, request.type, steps, book)
         self.session(symbol, snapshot)
+        if request.position:
+            self.frozen(symbol, book.positions[request.position], snapshot)
         self._price(symbol, request, snapshot)
         sl, tp = symbol.points(request.sl), symbol.points(request.tp)
         self.stops(symbol, request.type, sl, tp, snapshot)
@@ -112,6 +114,13 @@ class Judgement:
         for stop, direction in ((sl, -sign), (tp, sign)):
             if stop and (stop < 0 or stop % 1 or (stop - reference) * direction < max(1, symbol.stops_level)):
                 raise Refused(c.TRADE_RETCODE_INVALID_STOPS)
+
+    def frozen(self, symbol: Symbol, held: Position, snapshot: Snapshot) -> None:
+        """Raise Refused with 10029: so near to its stops a position is neither changed nor closed by request."""
+        quote = snapshot.quote(symbol.name)
+        close = quote.bid if held.side == BUY else quote.ask
+        if any(stop and abs(stop - close) <= symbol.freeze_level for stop in (held.sl, held.tp)):
+            raise Refused(c.TRADE_RETCODE_FROZEN)
 
     def pending_filling(self, symbol: Symbol, order_type: int, filling: int) -> None:
         """Raise Refused with 10030: RETURN always goes, BOC with limits only (mt5-facts 5.5)."""

@@ -12,8 +12,7 @@ from mt5canary.gateway.simulated.book import Book, Deal, Order, Position
 from mt5canary.gateway.simulated.execution import Fill
 from mt5canary.gateway.simulated.judgement import Judgement, Refused
 from mt5canary.gateway.simulated.scenario import Scenario
-from mt5canary.gateway.simulated.symbols import Symbol
-from mt5canary.gateway.simulated.valuation import BUY, Snapshot, Valuation
+from mt5canary.gateway.simulated.valuation import Snapshot, Valuation
 
 Change = Callable[[Book], Fill]
 
@@ -35,7 +34,7 @@ class PositionChanges:
         sl, tp = symbol.points(request.sl), symbol.points(request.tp)
         if (sl, tp) == (held.sl, held.tp):
             raise Refused(c.TRADE_RETCODE_NO_CHANGES)
-        self._frozen(symbol, held, snapshot)
+        self._judgement.frozen(symbol, held, snapshot)
         self._judgement.stops(symbol, held.side, sl, tp, snapshot)
 
         def apply(target: Book) -> Fill:
@@ -53,12 +52,6 @@ class PositionChanges:
         if held is None:
             raise Refused(c.TRADE_RETCODE_POSITION_CLOSED if request.position else c.TRADE_RETCODE_INVALID)
         return held
-
-    def _frozen(self, symbol: Symbol, held: Position, snapshot: Snapshot) -> None:
-        quote = snapshot.quote(symbol.name)
-        close = quote.bid if held.side == BUY else quote.ask
-        if any(stop and abs(stop - close) <= symbol.freeze_level for stop in (held.sl, held.tp)):
-            raise Refused(c.TRADE_RETCODE_FROZEN)
 
     def close_by(self, request: TradeRequest, book: Book, snapshot: Snapshot) -> Change:
         """TRADE_ACTION_CLOSE_BY: the smaller volume of the two goes, at the other position's opening price."""
