@@ -21,6 +21,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from mt5canary.evidence.manifest import NAME as MANIFEST
 from mt5canary.evidence.manifest import Manifest
@@ -130,6 +131,37 @@ def seal(content: dict[str, Any], key: SigningKey) -> Envelope:
 
 
 def write(folder: Path, envelope: Envelope) -> None:
-    """Write ``attestation.json`` into a bundle, and bring it to the disk before anything is said of it."""
-    text = msgspec.json.format(msgspec.json.encode(envelope), indent=2) + b"\n"
-    (folder / NAME).write_bytes(text)
+    """Write ``attestation.json`` into a bundle."""
+    (folder / NAME).write_bytes(as_stored(envelope))
+
+
+def as_stored(envelope: Envelope) -> bytes:
+    """An envelope as the bytes of its file; the same envelope gives the same bytes."""
+    return msgspec.json.format(msgspec.json.encode(envelope), indent=2) + b"\n"
+
+
+class Unreadable(Exception):
+    """The bytes are no attestation of ours; the text says why."""
+
+
+def opened(stored: bytes) -> tuple[Envelope, bytes, bytes]:
+    """An envelope from its file's bytes, with its payload and signature; raises Unreadable.
+
+    Only what ``as_stored`` writes is read: JSON and base64 have many spellings of one content, and a byte that can be
+    changed without a trace is one too many.
+    """
+    try:
+        envelope = msgspec.json.decode(stored, type=Envelope)
+        payload = base64.b64decode(envelope.payload, validate=True)
+        (only,) = envelope.signatures
+        signature = base64.b64decode(only.sig, validate=True)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise Unreadable(f"it cannot be read: {error}") from None
+    again = replace(
+        envelope,
+        payload=base64.b64encode(payload).decode(),
+        signatures=[Signature(keyid=only.keyid, sig=base64.b64encode(signature).decode())],
+    )
+    if as_stored(again) != stored:
+        raise Unreadable("its bytes are not as they are written")
+    return envelope, payload, signature

@@ -84,6 +84,10 @@ def _head(path: Path) -> ChainHead:
 def write(folder: Path, run: str, chain: str) -> Manifest:
     """Write ``manifest.json`` into a bundle."""
     manifest = take(folder, run, chain)
-    text = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
-    (folder / NAME).write_bytes(text)
+    (folder / NAME).write_bytes(as_stored(manifest))
     return manifest
+
+
+def as_stored(manifest: Manifest) -> bytes:
+    """A manifest as the bytes of its file; the same manifest gives the same bytes."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"

@@ -74,16 +74,13 @@ class PublicKey:
 
     def verifies_ssh(self, armoured: str, message: bytes) -> bool:
         """Whether an SSH signature (``ssh-keygen -Y``) is this key's over these bytes, made for this purpose."""
-        lines = armoured.strip().splitlines()
-        if len(lines) < 3 or (lines[0], lines[-1]) != _ARMOUR:
-            return False
         try:
-            blob = base64.b64decode("".join(lines[1:-1]), validate=True)
+            blob = base64.b64decode("".join(armoured.splitlines()[1:-1]), validate=True)
         except ValueError:
             return False
-        head = _ssh_head(self)
-        signature = blob[len(head) + 4 :][len(_string(_KIND)) + 4 :]
-        return blob == _ssh_blob(self, signature) and self.verifies(signature, _ssh_signed(message))
+        signature = blob[len(_ssh_blob(self, b"")) :]
+        is_ours = blob == _ssh_blob(self, signature) and armoured == _armoured(blob)
+        return is_ours and self.verifies(signature, _ssh_signed(message))
 
 
 class SigningKey:
@@ -102,9 +99,7 @@ class SigningKey:
 
     def sign_ssh(self, message: bytes) -> str:
         """Sign bytes as ``ssh-keygen -Y sign -n mt5canary`` does (OpenSSH's PROTOCOL.sshsig)."""
-        text = base64.b64encode(_ssh_blob(self.public, self.sign(_ssh_signed(message)))).decode()
-        lines = [text[start : start + 70] for start in range(0, len(text), 70)]
-        return "\n".join([_ARMOUR[0], *lines, _ARMOUR[1]]) + "\n"
+        return _armoured(_ssh_blob(self.public, self.sign(_ssh_signed(message))))
 
     @property
     def openssh(self) -> str:
@@ -116,6 +111,12 @@ class SigningKey:
 
 def _string(content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + content
+
+
+def _armoured(blob: bytes) -> str:
+    text = base64.b64encode(blob).decode()
+    lines = [text[start : start + 70] for start in range(0, len(text), 70)]
+    return "\n".join([_ARMOUR[0], *lines, _ARMOUR[1]]) + "\n"
 
 
 def _ssh_head(public: PublicKey) -> bytes:

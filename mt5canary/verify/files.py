@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from mt5canary.evidence import manifest
 from mt5canary.evidence.manifest import Manifest
@@ -17,21 +15,22 @@ from mt5canary.verify.findings import State, Verification
 from mt5canary.verify.reading import Evidence
 
 ATTESTATION = "attestation.json"
-PAYLOAD_TYPE = "application/vnd.in-toto+json"
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "https://in-toto.io/attestation/test-result/v0.1"
 
 
 def judge_manifest(found: Verification, folder: Path, evidence: Evidence) -> Manifest | None:
     """Hold every file against the manifest, and the manifest's head against the chain; None where there is none."""
     try:
-        stored = msgspec.json.decode((folder / manifest.NAME).read_bytes(), type=Manifest)
+        content = (folder / manifest.NAME).read_bytes()
+        stored = msgspec.json.decode(content, type=Manifest)
     except FileNotFoundError:
         found.add("manifest", State.MISSING, "there is no manifest.json: the run ended before its last act")
         return None
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         found.add("manifest", State.CONTRADICTED, f"manifest.json cannot be read: {error}")
         return None
+    expected = (manifest.SCHEMA, CHAIN_NAME, found.run or stored.run)
+    if (stored.schema, stored.chain.file, stored.run) != expected or manifest.as_stored(stored) != content:
+        found.add("manifest", State.CONTRADICTED, "manifest.json is not this run's as it is written")
     links = [path for path in folder.rglob("*") if path.is_symlink()]
     for path in links:
         found.add(path.relative_to(folder).as_posix(), State.CONTRADICTED, "it is a link, and a bundle holds none")
@@ -62,19 +61,6 @@ def judge_manifest(found: Verification, folder: Path, evidence: Evidence) -> Man
     return stored
 
 
-class _Signature(Struct, frozen=True, kw_only=True):
-    keyid: str
-    sig: str
-
-
-class _Envelope(Struct, frozen=True, kw_only=True, rename="camel"):
-    payload_type: str
-    payload: str
-    signatures: list[_Signature]
-    ssh_signature: str = ""
-    public_key: str = ""
-
-
 def judge_signature(found: Verification, folder: Path, promised: str, public_key: Path | None) -> dict[str, Any] | None:
     """Judge the signature and return the statement that it is over; None where there is none that holds.
 
@@ -89,20 +75,19 @@ def judge_signature(found: Verification, folder: Path, promised: str, public_key
     from mt5canary.evidence import attestation, signing  # here: most bundles are not signed
 
     try:
-        envelope = msgspec.json.decode(stored, type=_Envelope)
-        payload = base64.b64decode(envelope.payload, validate=True)
+        envelope, payload, signature = attestation.opened(stored)
         content = msgspec.json.decode(payload)
-        signature = base64.b64decode(envelope.signatures[0].sig, validate=True)
-    except (ValueError, IndexError) as error:
-        found.add("signature", State.CONTRADICTED, f"{ATTESTATION} cannot be read: {error}")
+    except (attestation.Unreadable, msgspec.DecodeError) as error:
+        found.add("signature", State.CONTRADICTED, f"{ATTESTATION}: {error}")
         return None
     given = None if public_key is None else signing.read_public(public_key)
     key = given or signing.public_of(envelope.public_key)
     if key is None:
         found.add("signature", State.CONTRADICTED, f"{ATTESTATION} names no key of Ed25519")
         return None
-    signed = attestation.pre_authentication(PAYLOAD_TYPE, payload)
-    if envelope.payload_type != PAYLOAD_TYPE or not key.verifies(signature, signed):
+    signed = attestation.pre_authentication(attestation.PAYLOAD_TYPE, payload)
+    hints = (envelope.payload_type, envelope.public_key, envelope.signatures[0].keyid)
+    if hints != (attestation.PAYLOAD_TYPE, key.ssh_line, key.fingerprint) or not key.verifies(signature, signed):
         found.add("signature", State.CONTRADICTED, f"the signature over it is not that of {key.fingerprint}")
         return None
     if not key.verifies_ssh(envelope.ssh_signature, payload):
@@ -145,32 +130,31 @@ def _is_closed(found: Verification) -> bool:
     return not any(item.subject == "manifest" and item.state is State.MISSING for item in found.items)
 
 
-def judge_statement(
-    found: Verification, content: dict[str, Any], folder: Path, stored: Manifest | None, expected: dict[str, Any]
-) -> None:
-    """Hold what was signed against what is there: every file, the chain's head and length, the verdict and the rest.
-
-    ``expected`` is the predicate's own part as the chain gives it again.
-    """
-    predicate = content.get("predicate")
-    if (content.get("_type"), content.get("predicateType")) != (STATEMENT_TYPE, PREDICATE_TYPE) or not isinstance(
-        predicate, dict
-    ):
-        found.add("statement", State.CONTRADICTED, "what is signed is no in-toto test result")
+def judge_statement(found: Verification, content: dict[str, Any], expected: dict[str, Any] | None) -> None:
+    """Hold what was signed against the statement that the bundle gives again; None where it gives none."""
+    if expected is None:
+        found.add("statement", State.CONTRADICTED, "it is signed, and the records do not amount to what is signed")
         return
-    there = {} if stored is None else {file.path: file.sha256 for file in stored.files}
-    if (folder / manifest.NAME).is_file():
-        there[manifest.NAME] = hashlib.sha256((folder / manifest.NAME).read_bytes()).hexdigest()
-    subjects = content.get("subject")
-    named = {entry["name"]: entry["digest"]["sha256"] for entry in subjects} if isinstance(subjects, list) else {}
-    differing = sorted(name for name in {*there, *named} if there.get(name) != named.get(name))
-    if differing:
-        found.add("statement", State.CONTRADICTED, f"signed for other bytes of {', '.join(differing[:5])}")
-    own = predicate.get("mt5canary")
-    own = own if isinstance(own, dict) else {}
-    wrong = [name for name, value in expected.items() if own.get(name) != value]
+    wrong = sorted(_differing("", _by_name(expected), _by_name(content)))
     if wrong:
-        shown = "; ".join(f"{name} {own.get(name)!r}, here {expected[name]!r}" for name in wrong)
-        found.add("statement", State.CONTRADICTED, f"signed for {shown[:600]}")
-    if not differing and not wrong:
+        found.add("statement", State.CONTRADICTED, f"signed for another {', '.join(wrong[:5])}")
+    else:
         found.add("statement", State.HOLDS, "it names these files, this chain's head and length, and this verdict")
+
+
+def _by_name(statement: dict[str, Any]) -> dict[str, Any]:
+    """A statement with its subjects by name, so that the one that differs can be named."""
+    subjects = statement.get("subject")
+    if not isinstance(subjects, list):
+        return statement
+    named = {str(each.get("name")): each for each in subjects if isinstance(each, dict)}
+    return {**statement, "subject": named if len(named) == len(subjects) else subjects}
+
+
+def _differing(path: str, expected: Any, signed: Any) -> Iterator[str]:
+    """The members in which two statements differ."""
+    if isinstance(expected, dict) and isinstance(signed, dict):
+        for name in {*expected, *signed}:
+            yield from _differing(f"{path} {name}".strip(), expected.get(name), signed.get(name))
+    elif expected != signed:
+        yield path

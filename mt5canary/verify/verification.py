@@ -7,8 +7,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from mt5canary.errors import UsageProblem
-from mt5canary.evidence import books, documents
+from mt5canary.evidence import books, documents, manifest
+from mt5canary.evidence.manifest import ChainHead, Manifest
 from mt5canary.evidence.records import settings_of
 from mt5canary.evidence.run import CHAIN_NAME
 from mt5canary.evidence.verdict import Verdict
@@ -66,7 +69,7 @@ def verify(
             _judge_challenge(found, world, accounts, challenge)
     verdict = _judge_documents(found, folder, evidence, accounts)
     if content is not None:
-        files.judge_statement(found, content, folder, stored, _expected(accounts, evidence, verdict))
+        files.judge_statement(found, content, _statement(folder, evidence, accounts, stored, verdict))
     found.verdict = verdict.verdict if verdict is not None else None
     if found.verdict is not None and found.state is not State.HOLDS:
         found.verdict = None
@@ -204,24 +207,20 @@ def _is_same(path: Path, content: bytes, *, whole: bool) -> bool:
     return stored == content if whole else content.startswith(stored)
 
 
-def _expected(accounts: Accounts, evidence: Evidence, verdict: Verdict | None) -> dict[str, Any]:
-    """What a statement about this run must say of its own."""
-    if verdict is None:
-        return {}
-    outcomes = {result.id: str(result.outcome) for result in verdict.criteria}
-    code = next(evidence.of_kind("provenance"), {})
-    return {
-        "run": verdict.run,
-        "task": verdict.task,
-        "mode": verdict.mode,
-        "target": verdict.target,
-        "rehearsal": verdict.rehearsal,
-        "verdict": str(verdict.verdict),
-        "decidedBy": verdict.decided_by,
-        "required": list(outcomes),
-        "outcomes": outcomes,
-        "counts": {name: list(outcomes.values()).count(name) for name in dict.fromkeys(outcomes.values())},
-        "chain": {"file": CHAIN_NAME, "count": evidence.count, "head": evidence.head},
-        "challenge": accounts.header.get("challenge", ""),
-        "code": {name: code[name] for name in ("code_sha256", "files", "commit", "dirty") if name in code},
-    }
+def _statement(
+    folder: Path, evidence: Evidence, accounts: Accounts, stored: Manifest | None, verdict: Verdict | None
+) -> dict[str, Any] | None:
+    """The statement that this bundle gives again; None where it gives none."""
+    from mt5canary.evidence import attestation
+    from mt5canary.evidence.provenance import Provenance
+
+    code = next(evidence.of_kind("provenance"), None)
+    if stored is None or verdict is None or code is None:
+        return None
+    with (folder / CHAIN_NAME).open("rb") as file:
+        first = file.readline()
+    head = ChainHead(file=CHAIN_NAME, count=evidence.count, head=evidence.head)
+    content = (folder / manifest.NAME).read_bytes()
+    challenge = accounts.header.get("challenge", "")
+    described = msgspec.structs.replace(stored, chain=head)
+    return attestation.statement(described, content, verdict, challenge, msgspec.convert(code, Provenance), first)
