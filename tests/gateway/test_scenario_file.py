@@ -120,6 +120,12 @@ faults: [{kind: explosion}, {call: order_send}]
         ("faults: [{kind: delay, milliseconds: [9, 5]}]", "the smaller first"),
         ("faults: [5]", "faults[0]: expected keys with values"),
         ("outages: [{switch: connected, after: -1}]", "outages[0].after: must be 0 or more"),
+        ("outages: [{switch: conected}]", "outages[0].switch: must be one of connected, terminal_trade_allowed"),
+        (
+            "account: {margin_mode: hedged}",
+            "account.margin_mode: must be one of netting, exchange, hedging, was 'hedged'",
+        ),
+        ("faults: [{kind: explosion}]", "faults[0].kind: must be one of delay, stall"),
         ("outages: [{switch: login, lasts: 0}]", "outages[0].lasts: must be above 0"),
         ("server: {lag: {order: [300, 100]}}", "server.lag.order"),
         ("server: {comment_cut: -1}", "server.comment_cut"),

@@ -23,7 +23,7 @@ import math
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_origin
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -205,7 +205,9 @@ class _Reading:
         try:
             return msgspec.convert(_as_decimal(value) if _takes_decimal(kind) else value, kind)
         except (msgspec.ValidationError, InvalidOperation) as error:
-            self.problems.append(f"{place}: {error}, was {value!r}")
+            words = _words(kind)
+            text = f"must be one of {', '.join(words)}" if words else str(error)
+            self.problems.append(f"{place}: {text}, was {value!r}")
             return UNSET
 
     def raise_problems(self) -> None:
@@ -229,6 +231,11 @@ def _section_in_list(kind: Any) -> type[msgspec.Struct] | None:
         if getattr(item, "__origin__", None) is list:
             return _section_in(item.__args__[0])
     return None
+
+
+def _words(kind: Any) -> list[str]:
+    """The words that may stand where one of several must; none where it is not so."""
+    return [word for item in (kind, *_members(kind)) if get_origin(item) is Literal for word in _members(item)]
 
 
 def _takes_decimal(kind: Any) -> bool:
