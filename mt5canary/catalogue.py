@@ -20,6 +20,9 @@ MODES = ("preflight", "live")
 
 _BEFORE_THE_ORDER = ("X1", "X2", "X3", "X4", "X5")
 
+OF_THE_OPEN_POSITION = ("X10", "X11")
+"""What is asked of a position that is there: once it was closed for another reason, the answer would accuse nobody."""
+
 
 @dataclass(frozen=True)
 class Criterion:

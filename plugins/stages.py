@@ -15,12 +15,10 @@ from typing import Any
 
 import pytest
 
+from mt5canary.catalogue import OF_THE_OPEN_POSITION
 from plugins.keys import CATALOGUE, CRITERION, MODE, OPERATION, RESOLVED, RUN
 
 FORBIDDEN_MARKERS = ("skip", "skipif", "xfail", "flaky", "parametrize")
-OF_THE_OPEN_POSITION = ("X10", "X11")
-"""What is asked of a position that is there: once it was closed for another reason, the answer would accuse nobody."""
-
 HOW_TO_RUN = "success criteria are run by `pytest -m preflight` (reads only) or `pytest -m live` (the canary run)"
 
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from mt5canary.link.exchange import Refused
 from mt5canary.link.session import OrderFields
-from mt5canary.measurement import Measurement, above, at_least, at_most, equal, one_of
+from mt5canary.measurement import Measurement, Outcome, above, at_least, at_most, by_rule, equal, one_of
 from mt5canary.money import cents, exact, whole_steps
 from mt5canary.plan import Limits, Order
 from mt5canary.wire.replies import AccountReply, CheckReply, SymbolSpecification, Tick
@@ -37,7 +37,7 @@ def volume_is_legal(planned: Decimal, asked: Decimal, spec: SymbolSpecification)
     """The volume to be sent is the plan's, and the symbol allows it (X2)."""
     limits = [
         equal("volume to be sent", str(asked), str(planned), "lot"),
-        at_least(f"volume against the minimum of {spec.symbol}", asked, exact(spec.volume_min), "lot"),
+        _not_below_the_minimum(asked, spec),
         at_most(f"volume against the maximum of {spec.symbol}", asked, exact(spec.volume_max), "lot"),
         equal(
             f"volume on the grid of {spec.volume_step:g} lot",
@@ -48,6 +48,14 @@ def volume_is_legal(planned: Decimal, asked: Decimal, spec: SymbolSpecification)
     if spec.volume_limit > 0:
         limits.append(at_most("volume against the symbol's total limit", asked, exact(spec.volume_limit), "lot"))
     return limits
+
+
+def _not_below_the_minimum(asked: Decimal, spec: SymbolSpecification) -> Measurement:
+    name, smallest = f"volume against the minimum of {spec.symbol}", exact(spec.volume_min)
+    if asked >= smallest:
+        return at_least(name, asked, smallest, "lot")
+    choices = "nothing is rounded up: choose another symbol, another type of account, or say order.volume"
+    return by_rule(name, asked, Outcome.FAIL, f">= {smallest}; {choices}: {smallest} in the plan", "lot")
 
 
 def volume_choices(order: Order, spec: SymbolSpecification) -> str | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from mt5canary.catalogue import Catalogue, Criterion
+from mt5canary.catalogue import OF_THE_OPEN_POSITION, Catalogue, Criterion
 from mt5canary.evidence.verdict import (
     SCHEMA,
     CriterionResult,
@@ -56,6 +56,9 @@ class Accounts:
             (record["criterion"], Outcome(record["outcome"]), record["reason"])
             for record in evidence.of_kind("outcome")
         ]
+        self._decided_at = [record["seq"] for record in evidence.of_kind("outcome")]
+        closed = (record["seq"] for record in evidence.of_kind("event") if record.get("name") == "flatten")
+        self._closed_at: int | None = next(closed, None)
         by_id = {criterion.id: criterion for criterion in self.criteria}
         self.results = {
             name: CriterionResult(
@@ -71,6 +74,11 @@ class Accounts:
             if name in by_id
         }
         self.order = next(reversed([*evidence.of_kind("order")]), None)
+
+    def _was_closed_before(self, number: int, name: str) -> bool:
+        """Whether an outcome is of what is asked of an open position, and that had been closed by then."""
+        closed = self._closed_at is not None and self._closed_at < self._decided_at[number]
+        return closed and name in OF_THE_OPEN_POSITION
 
     def verdict(self) -> Verdict:
         """The verdict that the bookkeeping amounts to; only where the run came to one."""
@@ -128,13 +136,13 @@ class Accounts:
     def _wrong_gates(self, waived: tuple[str, ...]) -> Iterator[tuple[str, str]]:
         catalogue = Catalogue(self.criteria)
         so_far: dict[str, Outcome] = {}
-        for name, outcome, _ in self.outcomes:
+        for number, (name, outcome, _) in enumerate(self.outcomes):
             if name not in catalogue:
                 yield name, "an outcome is recorded of a criterion that the run did not have"
                 continue
             blocked = catalogue.why_blocked(catalogue[name], so_far, waived)
             if blocked is not None and outcome is Outcome.PASS:
                 yield name, f"it passed, and its gate was closed: {blocked}"
-            if blocked is None and outcome is Outcome.BLOCKED:
+            if blocked is None and outcome is Outcome.BLOCKED and not self._was_closed_before(number, name):
                 yield name, "it says BLOCKED, and its gate was open"
             so_far[name] = outcome

@@ -111,7 +111,8 @@ def test_a_volume_below_the_minimum_says_what_a_person_can_do(harness: Harness) 
     finished = harness.pytest("-m", "preflight", "--set", "targets.simulator.scenario=retail")
     assert finished.status == 1
     assert harness.outcomes()["X2"] == "FAIL"
-    assert "0.01" in harness.reason("X2")
+    assert "0.001 lot (limit >= 0.01; nothing is rounded up: choose another symbol" in harness.reason("X2")
+    assert "order.volume: 0.01 in the plan" in finished.output
     assert "nothing is rounded up" in harness.report()
     assert set(harness.actions()) <= READS
 

@@ -134,6 +134,7 @@ def test_outcome_of_the_situation(elsewhere: Elsewhere) -> None:
     breaker = elsewhere.state / "breaker.json"
     assert (breaker.exists() and json.loads(breaker.read_text())["open"]) == (row.breaker == "open")
     assert finished.has_no_traceback(), finished.output
+    assert "verify: VERIFIED" in finished.output, finished.output
     said = (harness.bundle / "VERIFY_LOG.log").read_text() + harness.report()
     assert re.search(row.says, said), said
 
