@@ -100,14 +100,14 @@ def _stage(number: int, stage: str, verdict: Verdict) -> list[str]:
     )
     measured = _measurements(results)
     if measured:
-        heads = ("Criterion", "Measurement", "Value", "Limit", "Samples", "Outcome")
+        heads = ("Criterion", "Measurement", "Value", "Limit", "Samples", "Level", "Outcome")
         lines += ["", *_table(heads, measured)]
     return lines
 
 
 def _measurements(results: Iterable[CriterionResult]) -> list[tuple[object, ...]]:
     return [
-        (result.id, each.name, wording.figure(each), each.limit, each.samples, each.outcome)
+        (result.id, each.name, wording.figure(each), each.limit, each.samples, each.level or "", each.outcome)
         for result in results
         for each in result.measurements
     ]

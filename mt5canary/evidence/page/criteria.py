@@ -68,8 +68,8 @@ def _rest(result: CriterionResult, words: Words) -> Markup:
     close = nearest(result.measurements)
     if close is not None:
         count += words("criteria.nearest", name=close.name, margin=margin_text(close, words))
-    heads = [words("column.outcome"), *(words(f"column.{column}") for column in COLUMNS[1:6])]
-    rows = [(outcome(each.outcome), *_measured(each, words)) for each in result.measurements]
+    heads = [words("column.outcome"), *(words(f"column.{column}") for column in COLUMNS[1:])]
+    rows = [(outcome(each.outcome), *_measured(each, words), each.level or "—") for each in result.measurements]
     inner = table(words("criteria.all_of", criterion=result.id), heads, rows, "inner measured") if rows else EMPTY
     findings = bullets("ul", [quoted(words, finding) for finding in result.findings])
     opened = result.outcome is not Outcome.PASS
