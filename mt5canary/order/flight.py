@@ -243,7 +243,9 @@ class CanaryFlight:
     @property
     def opening_deal(self) -> Deal | None:
         """The deal that opened the position, as the history has it."""
-        opened = [] if self.canary is None else proof.opening_deals(self.canary, self._history)
+        if self.canary is None or self.canary.order_ticket is None or self.canary.came_to_nothing:
+            return None
+        opened = proof.opening_deals(self.canary, self._history)
         return opened[0] if len(opened) == 1 else None
 
     def history_holds_the_deal(self) -> list[Measurement]:
@@ -344,6 +346,7 @@ class CanaryFlight:
         if self._run.is_kept:
             kept = [ticket for ticket in self._reconciler.reconcile("end").kept if ticket == canary.position_ticket]
             return at_level("E2", [equal("positions kept by plan", len(kept), 1)])
+        self.opening_deal  # noqa: B018 -- asked for here where X8 was blocked, so that nothing is asked after the count of E3
         deals, orders = self._closing_deals(), self._session.orders(**canary.window)
         active = [order for order in orders if order.magic == self._plan.magic and is_active(order)]
         for deal in deals:

@@ -10,7 +10,7 @@ from mt5canary.evidence import continuity, inspection
 from mt5canary.evidence.batches import read_batches
 from mt5canary.measurement import Measurement, Outcome, at_least, at_level, at_most, describe, equal, within
 from mt5canary.order import drill, proof
-from mt5canary.order.reconciliation import ACTIVE_STATES
+from mt5canary.order.reconciliation import is_active
 from mt5canary.verify.execution_stage import Flight, drill_nonces
 from mt5canary.verify.world import NotThere, World
 
@@ -21,7 +21,7 @@ def is_closed(world: World, flight: Flight) -> list[Measurement]:
         raise NotThere("the position was kept by plan")
     magic = world.plan.plan.order.magic
     deals, orders, after = flight.deals("E1"), world.orders("E1"), flight.after("E1")
-    active = [order for order in orders if order.magic == magic and order.state in ACTIVE_STATES]
+    active = [order for order in orders if order.magic == magic and is_active(order)]
     traces = drill.traces_of(drill_nonces(world), [*deals, *orders, *after.positions])
     return [*at_level("E2", proof.is_closed(flight.canary, after, deals, active)), drill.no_trace(traces)]
 

@@ -13,7 +13,7 @@ from mt5canary.link.session import OrderFields
 from mt5canary.measurement import Measurement, at_level
 from mt5canary.money import exact
 from mt5canary.order import drill, proof, sizing
-from mt5canary.order.canary import Canary, Snapshot, new_nonce
+from mt5canary.order.canary import Adopted, Canary, Snapshot, new_nonce
 from mt5canary.order.flight import times_of_the_fill
 from mt5canary.order.journal import Intent
 from mt5canary.verify.world import NotThere, World, order_in, read, require_same_order
@@ -65,9 +65,15 @@ class Flight:
         if not opened or opened[0].uuid != intent.uuid:
             raise NotThere("no OPEN of the intent is in the evidence")
         sent = opened[0]
-        canary = Canary(order_in(sent), intent, self._snapshot("X7", first=True), world.zone, "FILLED", exchange=sent)
-        canary.reply = read(sent, OpenReply)
-        canary.filled_monotonic = (sent.received or 0) / 1e9
+        steps = [each for each in world.evidence.of_kind("intent") if each["uuid"] == intent.uuid]
+        last = steps[-1]
+        before = self._snapshot("X7", first=True)
+        canary = Canary(order_in(sent), intent, before, world.zone, last["step"], exchange=sent)
+        if last["step"] == "ADOPTED":
+            canary.adopted = Adopted(order=last["facts"]["order"], position=last["facts"]["position"])
+        elif not canary.came_to_nothing:
+            canary.reply = read(sent, OpenReply)
+            canary.filled_monotonic = (sent.received or 0) / 1e9
         return canary
 
     def _snapshot(self, criterion: str, *, first: bool = False) -> Snapshot:
@@ -84,8 +90,10 @@ class Flight:
 
     @cached_property
     def history(self) -> list[Deal]:
-        """The history that holds the opening deal, as X8 saw it."""
-        return self.deals("X8")
+        """The history that holds the opening deal: X8's, X7's of an adopted order, E1's where neither asked."""
+        if self.canary.adopted is not None:
+            return self.deals("X7")
+        return self.deals("X8" if self._world.asked("X8", "GET_DEALS") else "E1")
 
     def deals(self, criterion: str) -> list[Deal]:
         """The deals of a criterion's last look at the history that were not there before the order."""
@@ -96,7 +104,7 @@ class Flight:
         """When the deal came, against its request."""
         world, exchange = self._world, self.canary.exchange
         opened = proof.opening_deals(self.canary, self.history)
-        if len(opened) != 1 or exchange is None:
+        if len(opened) != 1 or exchange is None or exchange.round_trip_ms is None:
             return None
         return times_of_the_fill(exchange, opened[0], world.zone, world.offset, world.limits)
 
@@ -113,7 +121,7 @@ class Flight:
     @cached_property
     def deals_before(self) -> frozenset[int]:
         """The tickets of the deals that were there before the order."""
-        return frozenset(deal.ticket for deal in self._world.deals("X7"))
+        return frozenset(deal.ticket for deal in self._world.deals("X7", 0))
 
 
 def may_be_traded(world: World) -> list[Measurement]:

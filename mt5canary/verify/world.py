@@ -112,10 +112,11 @@ class World:
             answers[-1].append(read(exchange, kind))
         return answers
 
-    def deals(self, criterion: str) -> list[Deal]:
-        """The deals of a criterion's last look at the history."""
+    def deals(self, criterion: str, answer: int = -1) -> list[Deal]:
+        """The deals of one of a criterion's looks at the history, the last where not said."""
         self.first(criterion, "GET_DEALS")
-        return [deal for page in self.pages(self.asked(criterion, "GET_DEALS"), DealsReply)[-1] for deal in page.deals]
+        pages = self.pages(self.asked(criterion, "GET_DEALS"), DealsReply)[answer]
+        return [deal for page in pages for deal in page.deals]
 
     def orders(self, criterion: str) -> list[Order]:
         """The orders of a criterion's last look at them."""

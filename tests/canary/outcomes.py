@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.link.between import Answer, PassOn, Rule, answer, honest
+from tests.link.between import Answer, PassOn, Rule, Twice, answer, honest
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "order-outcomes.md"
 Request = dict[str, Any]
@@ -85,6 +85,12 @@ def _bare(request: Request, pass_on: PassOn) -> Answer:
 
 def _not_known(request: Request, pass_on: PassOn) -> Answer:
     return answer(request, status="error", error_code="MT5_TIMEOUT", error_msg="timeout", retcode=10012)
+
+
+def _base_only(request: Request, pass_on: PassOn) -> Answer:
+    if request["action"] == "HELLO":
+        return answer(request, status="error", error_code="UNKNOWN_ACTION", error_msg="Unknown Command")
+    return pass_on()
 
 
 def silent_after_the_order() -> Rule:
@@ -177,6 +183,13 @@ SITUATIONS = (
         ADOPTED,
         rule=to_the_order(_late),
         says="no reply within .*adopted",
+    ),
+    Situation(
+        "duplicated reply",
+        "the reply to the order comes two times; the second answers nothing that was asked",
+        PROVEN,
+        FILLED,
+        rule=to_the_order(lambda request, pass_on: Twice(pass_on())),
     ),
     Situation(
         "reply for another uuid",
@@ -343,6 +356,17 @@ SITUATIONS = (
         + ", ".join(f"{{kind: retcode, retcode: 10006, call: order_send, nth: {nth}}}" for nth in (3, 4, 5))
         + "]",
         says="10006",
+    ),
+    Situation(
+        "gateway of the base protocol alone",
+        "the gateway answers HELLO with UNKNOWN_ACTION: what it could not show afterwards is not sent to it",
+        {"L3": "UNPROVEN", "X6": "BLOCKED", "X7": "BLOCKED"},
+        (),
+        rule=lambda: _base_only,
+        orders=0,
+        flat=None,
+        level="E0",
+        says="the gateway speaks the base protocol alone",
     ),
     Situation(
         "a second witness that sees the same",

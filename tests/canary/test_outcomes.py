@@ -74,8 +74,7 @@ class Elsewhere:
     @property
     def state(self) -> Path:
         """The folder of journal and breaker."""
-        (found,) = (self.harness.folder / ".mt5canary").glob("*-1196")
-        return found
+        return self.harness.folder / ".mt5canary" / "JustMarkets-Demo2-1100212251-1196"
 
     def journal(self) -> list[dict[str, Any]]:
         """The intent's entries."""

@@ -13,6 +13,11 @@ Frames = list[bytes]
 Answer = bytes | Frames | None
 """One reply, several frames, or none at all."""
 
+
+class Twice(bytes):
+    """A reply that is sent two times."""
+
+
 PassOn = Callable[[], bytes]
 Rule = Callable[[dict[str, Any], PassOn], Answer]
 
@@ -70,7 +75,8 @@ class Between:
             self.received.append(request)
             said = self.rule(request, lambda frame=frame: self._forward(frame))  # type: ignore[misc]
             if said is not None:
-                self._socket.send_multipart([*envelope, *([said] if isinstance(said, bytes) else said)])
+                for _ in range(2 if isinstance(said, Twice) else 1):
+                    self._socket.send_multipart([*envelope, *([said] if isinstance(said, bytes) else said)])
 
     def _forward(self, frame: bytes) -> bytes:
         assert self.upstream is not None
