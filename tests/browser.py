@@ -30,9 +30,9 @@ class Opened:
         return self.page.evaluate(script)
 
     @property
-    def is_wider_than_the_screen(self) -> bool:
-        """Whether the page itself scrolls sideways."""
-        return bool(self.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
+    def width(self) -> int:
+        """How wide the page is, in its own pixels: the screen's width, or more where it scrolls sideways."""
+        return int(self.evaluate("Math.max(document.documentElement.scrollWidth, window.innerWidth)"))
 
 
 @contextmanager
@@ -49,8 +49,13 @@ def browser() -> Iterator[Browser]:
 
 @contextmanager
 def opened(started: Browser, file: Path, *, screen: dict[str, int] = DESK, scripts: bool = True) -> Iterator[Opened]:
-    """A file in a window of its own, with the network off."""
-    context = started.new_context(viewport=screen, offline=True, java_script_enabled=scripts)  # type: ignore[arg-type]
+    """A file in a window of its own, with the network off; a narrow screen is a phone's."""
+    context = started.new_context(
+        viewport=screen,  # type: ignore[arg-type]
+        offline=True,
+        java_script_enabled=scripts,
+        is_mobile=screen["width"] < 500,
+    )
     seen = Opened(context.new_page())
     seen.page.on("console", lambda message: seen.complaints.append(f"{message.type}: {message.text}"))
     seen.page.on("pageerror", lambda error: seen.complaints.append(f"error: {error}"))

@@ -25,7 +25,10 @@ class Margin(Struct, frozen=True):
 
 
 def margin(measurement: Measurement) -> Margin | None:
-    """The margin; None where the value is no number, was not measured, or its limit is a word or an equality."""
+    """The margin; None where the value is no number, was not measured, or its limit is a word or an equality.
+
+    None too where a value only had to be positive: a ticket over zero is a ticket, and not far from a limit.
+    """
     value = measurement.value
     if isinstance(value, bool) or not isinstance(value, int | float) or measurement.samples < 1:
         return None
@@ -33,6 +36,8 @@ def margin(measurement: Measurement) -> Margin | None:
         limit = float(found[2])
         if found[1] in ("<", "<="):
             return Margin(limit - value, value / limit if limit > 0 and value >= 0 else None)
+        if limit == 0 and value >= 0:
+            return None
         return Margin(value - limit, limit / value if value > 0 and limit >= 0 else None)
     if found := _RANGE.match(measurement.limit):
         return Margin(min(value - float(found[1]), float(found[2]) - value), None)

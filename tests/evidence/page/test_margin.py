@@ -33,7 +33,7 @@ from mt5canary.measurement import (
         (below("a", -1.0, 100), Margin(101.0, None)),
         (at_least("a", 400, 100), Margin(300.0, 0.25)),
         (at_least("a", 50, 100), Margin(-50.0, 2.0)),
-        (above("a", 5.0, 0), Margin(5.0, 0.0)),
+        (at_least("a", -5.0, 0), Margin(-5.0, None)),
         (within("a", 3.0, 1.0, 10.0), Margin(2.0, None)),
         (within("a", 12.0, 1.0, 10.0), Margin(-2.0, None)),
         (by_rule("a", 1.5, Outcome.PASS, "< 100 ms at 95% confidence"), Margin(98.5, 0.015)),
@@ -54,6 +54,8 @@ def test_distance_and_share_of_the_limit(measured: Measurement, expected: Margin
     [
         equal("a", 1, 1),
         equal("a", True, True),
+        above("a", 5.0, 0),
+        at_least("a", 0, 0),
         one_of("a", "x", ("x", "y")),
         unproven("a", "< 100 ms"),
         below("a", 1.0, 100, samples=0),
