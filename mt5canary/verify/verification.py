@@ -12,7 +12,7 @@ import msgspec
 from mt5canary.errors import UsageProblem
 from mt5canary.evidence import books, documents, manifest
 from mt5canary.evidence.manifest import ChainHead, Manifest
-from mt5canary.evidence.records import settings_of
+from mt5canary.evidence.records import each_readable, settings_of
 from mt5canary.evidence.run import CHAIN_NAME
 from mt5canary.evidence.verdict import Verdict
 from mt5canary.plan import Resolved, load
@@ -186,6 +186,7 @@ def _judge_documents(found: Verification, folder: Path, evidence: Evidence, acco
         settings = settings_of(records)
         plan = documents.execution_plan(settings, found.title, accounts.criteria, rehearsal=verdict.rehearsal)
         rendered[documents.EXECUTION_PLAN] = plan.encode()
+        _judge_page(found, folder, verdict)
     wrong = [name for name, content in rendered.items() if not _is_same(folder / name, content, whole=is_whole)]
     for name in wrong:
         found.add(name, State.CONTRADICTED, "it is not what the records give when it is rendered again")
@@ -196,6 +197,22 @@ def _judge_documents(found: Verification, folder: Path, evidence: Evidence, acco
     if not wrong and is_whole:
         found.add("documents", State.HOLDS, f"rendered again to the same bytes: {', '.join(rendered)}")
     return verdict
+
+
+def _judge_page(found: Verification, folder: Path, verdict: Verdict) -> None:
+    """Render what the page says again, in its own language; the table below it is pytest's, and the manifest's."""
+    from mt5canary.evidence import page  # here: a bundle may be without one
+
+    path = folder / "report.html"
+    if not path.is_file():
+        return
+    part = page.find_static_part(path.read_text(encoding="utf-8", errors="replace"))
+    if part is None:
+        found.add(path.name, State.CONTRADICTED, "it holds no single report that could be rendered again")
+    elif page.static_part(each_readable(folder / CHAIN_NAME), verdict, part[1]) != part[0]:
+        found.add(path.name, State.CONTRADICTED, "it is not what the records give when it is rendered again")
+    else:
+        found.add(path.name, State.HOLDS, "its report was rendered again to the same bytes")
 
 
 def _is_same(path: Path, content: bytes, *, whole: bool) -> bool:

@@ -30,14 +30,15 @@ class RoundTrips(Struct):
 
     def add_batch(self, record: dict[str, Any]) -> None:
         """Take a ``probes`` record: each probe counts from when it was due."""
-        base = record["base"]
-        for due, received, ended in zip(record["due"], record["received"], record["ended"], strict=True):
-            self.due.append(base + due)
-            if received is None:
-                self.lost += 1
-                self.milliseconds.append(max((ended - due) / 1e6, PROBE_TIMEOUT_MS))
-            else:
-                self.milliseconds.append((received - due) / 1e6)
+        base, dues, replies = record["base"], record["due"], record["received"]
+        self.due.extend([base + due for due in dues])
+        self.lost += replies.count(None)
+        self.milliseconds.extend(
+            [
+                max((ended - due) / 1e6, PROBE_TIMEOUT_MS) if received is None else (received - due) / 1e6
+                for due, received, ended in zip(dues, replies, record["ended"], strict=True)
+            ]
+        )
 
     def add_exchange(self, record: dict[str, Any]) -> None:
         """Take a ``PING`` that was no paced probe: it counts from when it was sent."""
@@ -109,7 +110,7 @@ def _exchange(facts: Facts, record: dict[str, Any]) -> None:
 
 
 def _probes(facts: Facts, record: dict[str, Any]) -> None:
-    facts.batched += sum(sent is not None for sent in record["sent"]) - len(record.get("raw", ()))
+    facts.batched += len(record["sent"]) - record["sent"].count(None) - len(record.get("raw", ()))
     facts.answered.setdefault("PING", record["seq"])
     facts.probes.add_batch(record)
 
