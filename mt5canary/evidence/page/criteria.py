@@ -40,11 +40,10 @@ def _group(number: int, stage: str, verdict: Verdict, facts: Facts, words: Words
 
 
 def _criterion(result: CriterionResult, facts: Facts, row: Row, words: Words) -> Markup:
-    reached = level(result.id, facts) if result.outcome is not Outcome.BLOCKED else None
     why = None if result.outcome is Outcome.PASS else tag("span", quoted(words, result.reason), class_="reason")
     title = words.title(result.id, result.title)
     name = (outcome(result.outcome), " ", tag("strong", result.id), " ", title, why)
-    cells = [name, *_measured(foremost(result.measurements), words), reached or "—"]
+    cells = [name, *_measured(foremost(result.measurements), words), level(result, facts) or "—"]
     return tag("tbody", row(cells), _rest(result, words), id=result.id)
 
 

@@ -62,8 +62,6 @@ class Facts(Struct):
     """Each action with the number of the first record that holds a reply to it."""
     outcomes: dict[str, int] = field(default_factory=dict)
     """Each criterion with the number of its last ``outcome`` record."""
-    levels: list[tuple[int, str]] = field(default_factory=list)
-    """What the run's ``order`` records say of the level of evidence, with their numbers."""
     counts: Counter[str] = field(default_factory=Counter)
     batched: int = 0
     """How many exchanges are kept in batches alone, without a record of their own."""
@@ -140,10 +138,6 @@ def _outcome(facts: Facts, record: dict[str, Any]) -> None:
     facts.outcomes[record["criterion"]] = record["seq"]
 
 
-def _order(facts: Facts, record: dict[str, Any]) -> None:
-    facts.levels.append((record["seq"], str(record.get("level"))))
-
-
 _TAKES: dict[str, Callable[[Facts, dict[str, Any]], None]] = {
     "run": _run,
     "exchange": _exchange,
@@ -151,7 +145,6 @@ _TAKES: dict[str, Callable[[Facts, dict[str, Any]], None]] = {
     "quotes": _quotes,
     "event": _event,
     "outcome": _outcome,
-    "order": _order,
     "intent": lambda facts, record: facts.kept.append(record),
     "settings": lambda facts, record: facts.kept.append(record),
     "finding": lambda facts, record: facts.findings.append(record),

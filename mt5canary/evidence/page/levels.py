@@ -7,6 +7,8 @@ criterion never reaches more than what the records hold an answer to before its 
 from __future__ import annotations
 
 from mt5canary.evidence.page.facts import Facts
+from mt5canary.evidence.verdict import CriterionResult
+from mt5canary.measurement import Outcome
 
 SEPARATE = frozenset({"GET_ACCOUNT", "GET_POSITIONS", "GET_DEALS", "GET_ORDERS", "SYNC_ALL"})
 """Asked apart from what they are to confirm: the account, the positions, the history."""
@@ -48,19 +50,19 @@ RESTS_ON: dict[str, tuple[str, ...]] = {
 }
 """Each criterion with the kinds of replies that it is proven by; empty where this node's own records prove it."""
 
-WITNESSED = frozenset({"X8", "X10", "E1"})
-"""What a second witness can confirm of the order."""
 
+def level(result: CriterionResult, facts: Facts) -> str | None:
+    """The level that a criterion's evidence reached in this run; None where it was not tried.
 
-def level(criterion: str, facts: Facts) -> str | None:
-    """The level that a criterion's evidence reached in this run; None where it was not tried."""
-    decided = facts.outcomes.get(criterion)
-    if decided is None or criterion not in RESTS_ON:
+    A second witness counts where a measurement of this criterion says that it rests on one, and holds.
+    """
+    decided = facts.outcomes.get(result.id)
+    if decided is None or result.id not in RESTS_ON or result.outcome is Outcome.BLOCKED:
         return None
-    seen = [action for action in RESTS_ON[criterion] if facts.answered.get(action, decided) < decided]
+    seen = [action for action in RESTS_ON[result.id] if facts.answered.get(action, decided) < decided]
     if not seen:
         return "E0"
     if not SEPARATE.intersection(seen):
         return "E1"
-    witnessed = criterion in WITNESSED and any(found == "E3" and at < decided for at, found in facts.levels)
+    witnessed = any(each.level == "E3" and each.outcome is Outcome.PASS for each in result.measurements)
     return "E3" if witnessed else "E2"
