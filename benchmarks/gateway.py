@@ -15,17 +15,17 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.alternating import Ratio, alternate
+from benchmarks.alternating import Ratio
 from benchmarks.asking import BARE, GATEWAY, Served, load
 from benchmarks.bare_loop import COMMITS, Commits
 from benchmarks.figure import Figure
 from mt5canary.gateway.journal import FORGETTING_EVERY, KEPT_SECONDS, Journal, Record
 
-PING_ROUNDS, PINGS = 9, 3_000
+PING_ROUNDS, PING_TURNS, PINGS_A_TURN = 9, 30, 100
 OPEN_ROUNDS, OPENS = 7, 60
 LOAD_ROUNDS, LOAD_SECONDS = 3, 1.5
 STORED = 10_000
-REMEMBERED = (10_000, 60_000)
+REMEMBERED = (10_000, 40_000)
 
 
 def measure() -> list[Ratio | Figure]:
@@ -39,28 +39,26 @@ def measure() -> list[Ratio | Figure]:
         return [*rows, *_store(folder), _memory(folder / "memory")]
 
 
-def _times(count: int, work: Callable[[], object]) -> list[float]:
-    """How long each of a number of calls takes, in us, in order of size."""
-    times = []
-    for _ in range(count):
-        begun = time.perf_counter()
-        work()
-        times.append((time.perf_counter() - begun) * 1e6)
-    return sorted(times)
+def _took(work: Callable[[], object]) -> float:
+    """How long a call takes, in us."""
+    begun = time.perf_counter()
+    work()
+    return (time.perf_counter() - begun) * 1e6
 
 
-def _pairs(
-    ours: Callable[[], list[float]], bare: Callable[[], list[float]], rounds: int
-) -> list[tuple[list[float], list[float]]]:
-    """Both in turn, each going first in every other round; the first round warms up and does not count."""
-    pairs = []
-    for number in range(rounds + 1):
-        if number % 2:
-            second, first = bare(), ours()
-        else:
-            first, second = ours(), bare()
-        pairs.append((first, second))
-    return pairs[1:]
+def _in_turn(rounds: int, turns: int, *works: Callable[[], list[float]]) -> list[list[list[float]]]:
+    """In each round every work a number of times, turn by turn, so that whatever else runs falls on all of them.
+
+    For each round, each work's times in order of size; a round before them warms up and does not count.
+    """
+    seen = []
+    for _ in range(rounds + 1):
+        times: list[list[float]] = [[] for _ in works]
+        for _ in range(turns):
+            for number, work in enumerate(works):
+                times[number] += work()
+        seen.append([sorted(found) for found in times])
+    return seen[1:]
 
 
 def _ratio(
@@ -71,11 +69,12 @@ def _ratio(
 
 
 def _ping(ours: Served, bare: Served) -> list[Ratio]:
-    pairs = _pairs(
-        lambda: _times(PINGS, lambda: ours.ask("PING")), lambda: _times(PINGS, lambda: bare.ask("PING")), PING_ROUNDS
-    )
-    rates = [(1e6 * PINGS / sum(mine), 1e6 * PINGS / sum(theirs)) for mine, theirs in pairs]
-    tails = [(mine[int(PINGS * 0.99)], theirs[int(PINGS * 0.99)]) for mine, theirs in pairs]
+    def asked(served: Served) -> Callable[[], list[float]]:
+        return lambda: [_took(lambda: served.ask("PING")) for _ in range(PINGS_A_TURN)]
+
+    seen = _in_turn(PING_ROUNDS, PING_TURNS, asked(ours), asked(bare))
+    rates = [(1e6 * len(mine) / sum(mine), 1e6 * len(theirs) / sum(theirs)) for mine, theirs in seen]
+    tails = [(mine[int(len(mine) * 0.99)], theirs[int(len(theirs) * 0.99)]) for mine, theirs in seen]
     return [
         _ratio("gateway, PING, one client / bare REP loop", "requests/s", rates, least=0.6),
         _ratio("gateway, PING, p99 / bare REP loop", "us", tails, limit=1.5),
@@ -87,28 +86,25 @@ def _open(ours: Served, bare: Served, folder: Path) -> list[Ratio | Figure]:
     folder.mkdir()
     commits = Commits(folder)
 
-    def opened() -> float:
+    def ordered(served: Served) -> float:
         begun = time.perf_counter()
-        reply = ours.ask("OPEN", symbol="EURUSD", type="BUY", volume=0.001)
+        reply = served.ask("OPEN", symbol="EURUSD", type="BUY", volume=0.001)
         took = time.perf_counter() - begun
         assert reply["status"] == "FILLED", reply
-        ours.ask("CLOSE_ALL", scope="account", reason="flat again")
         return took * 1e6
 
-    def orders() -> float:
-        return statistics.median(opened() for _ in range(OPENS))
+    def opened() -> list[float]:
+        took = ordered(ours)
+        ours.ask("CLOSE_ALL", scope="account", reason="flat again")
+        return [took]
 
-    def committed() -> float:
-        return statistics.median(_times(OPENS, commits.make))
-
-    def bare_orders() -> float:
-        return statistics.median(_times(OPENS, lambda: bare.ask("OPEN", symbol="EURUSD", type="BUY", volume=0.001)))
-
+    seen = _in_turn(OPEN_ROUNDS, OPENS, opened, lambda: [_took(commits.make)], lambda: [ordered(bare)])
+    mine, alone, looped = ([statistics.median(times) for times in found] for found in zip(*seen, strict=True))
     what = f"gateway, OPEN, whole round trip / {COMMITS} SQLite commits"
     return [
         Figure("gateway, durable writes an order", (float(COMMITS),), "commits"),
-        alternate(f"{what} alone", orders, committed, OPEN_ROUNDS, "us", 1.5),
-        alternate(f"{what} in a bare REP loop", orders, bare_orders, OPEN_ROUNDS, "us", 1.5),
+        _ratio(f"{what} alone", "us", list(zip(mine, alone, strict=True)), limit=1.5),
+        _ratio(f"{what} in a bare REP loop", "us", list(zip(mine, looped, strict=True)), limit=1.5),
     ]
 
 
