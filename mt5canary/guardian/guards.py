@@ -54,6 +54,9 @@ Guard = Callable[[Reading, Reading, Limits], str | None]
 BURN_SECONDS = 300.0
 """The errors of so long a time show how fast the budget burns."""
 
+LATENCY_LEAST = 30
+"""Fewer round trips do not halt: slow ones that are proven to be so should also be enough to see why."""
+
 BURN_LEAST = 3
 """Fewer errors are no rate."""
 
@@ -160,7 +163,7 @@ def heartbeat_inside_gap(first: Reading, now: Reading, limits: Limits) -> str | 
 def latency_inside_limit(first: Reading, now: Reading, limits: Limits) -> str | None:
     """Neither in the whole nor in any hour is the 99th percentile shown to be over the limit."""
     for share in now.latency:
-        likely = share.over > 0.01 * share.count
+        likely = share.count >= LATENCY_LEAST and share.over > 0.01 * share.count
         if likely and claim_p99(share.over, share.count, limits.latency.confidence) is Outcome.FAIL:
             return f"{share.over} of {share.count} round trips of {share.of} took {limits.latency.p99_ms:g} ms or more"
     return None

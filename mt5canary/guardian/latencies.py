@@ -13,8 +13,10 @@ sums, a minute's at a time, for its own way of counting one value takes longer t
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -84,9 +86,15 @@ class Series:
         return int(self._whole.get_total_count())
 
     def at(self, share: float) -> float | None:
-        """A quantile in milliseconds, at most 0.1 % high; None without values."""
+        """A quantile in milliseconds, at most 0.1 % high, as the library counts them; None without values."""
         self._pour()
-        return self._whole.get_value_at_percentile(100 * share) / 1000 if self._whole.get_total_count() else None
+        whole = self._whole
+        if not whole.total_count:
+            return None
+        rank = whole.get_target_count_at_percentile(100 * share)
+        last = whole.get_counts_array_index(whole.max_value) + 1
+        place = bisect_left(list(accumulate(whole.counts[:last])), rank)
+        return float(whole.get_highest_equivalent_value(whole.get_value_from_index(place))) / 1000
 
     def at_most(self, milliseconds: Sequence[float]) -> list[int]:
         """How many values are at most each of these, which must rise."""
@@ -157,10 +165,11 @@ class Latencies:
             self._from_sent.record(from_sent // 1000)
             self.recent.append(from_sent / 1e6)
 
-    def shares(self, over: int = OVER) -> tuple[Share, ...]:
+    def shares(self, over: int = OVER, *, ended_only: bool = False) -> tuple[Share, ...]:
         """The whole, and each hour where there are several; one with too few to claim anything joins its neighbour.
 
-        ``over`` is what is counted: at or above the limit (``OVER``) or the warning level (``NEAR``).
+        ``over`` is what is counted: at or above the limit (``OVER``) or the warning level (``NEAR``). ``ended_only``
+        leaves out the hour that still goes on: its first minutes are not an hour.
         """
         whole = Share(sum(hour[over] for hour in self.hours), self.count)
         joined: list[tuple[int, int, int, int]] = []
@@ -175,6 +184,7 @@ class Latencies:
         named = [
             Share(slow, count, f"hour {first + 1}" if first == last else f"hours {first + 1} to {last + 1}")
             for slow, count, first, last in joined
+            if not ended_only or last < len(self.hours) - 1
         ]
         return (whole, *named)
 

@@ -127,6 +127,7 @@ class Readings:
             features = [] if few else check.features
             check = replace(check, closed_seconds=closed, problem=problem, features=features)
         record.drift_checks.append(check)
+        record.drift_events = drift.count_events(record.drift_checks, self._limits)
         self._quote_book.flush()
         self._write("drift", check)
         self._tell.drift(check, self._limits.drift.max_psi)
@@ -183,9 +184,9 @@ class Readings:
             errors=len(record.errors),
             recent_errors=record.recent_errors(now),
             gap_seconds=self._heartbeat.worst_gap,
-            latency=record.latencies.shares(),
-            latency_warned=record.latencies.shares(NEAR),
-            drift_events=drift.count_events(record.drift_checks, self._limits),
+            latency=record.latencies.shares(ended_only=True),
+            latency_warned=record.latencies.shares(NEAR, ended_only=True),
+            drift_events=record.drift_events,
             peer=session.peer,
             frozen_seconds=record.market.frozen_seconds(now),
             session_open=record.market.session_open,

@@ -47,6 +47,7 @@ class WatchRecord:
     tripped: Counter[str] = field(default_factory=Counter)
     warned: dict[str, str] = field(default_factory=dict)
     drift_checks: list[DriftCheck] = field(default_factory=list)
+    drift_events: int = 0
     errors: list[Problem] = field(default_factory=list)
     largest_gap_seconds: float = 0.0
     largest_blind_seconds: float = 0.0

@@ -135,8 +135,9 @@ class Watch:
             Task(self._readings.read_columns, SET_SECONDS, start + SET_SECONDS),
             Task(self._look_at_the_probes, HEALTH_SECONDS, start + HEALTH_SECONDS),
             Task(self._checkpoint, CHECKPOINT_SECONDS, start + CHECKPOINT_SECONDS),
-            Task(self._show_status, self._show_every, start),
         ]
+        if self._show is not nothing:
+            reads.append(Task(self._show_status, self._show_every, start))
         if self._lease:
             reads.append(Task(self._readings.renew_lease, LEASE_RENEWAL_SECONDS, start))
         return Loop(clock, end, [probes], ends_with=False, latest=end + max_gap), Loop(
