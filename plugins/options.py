@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import gc
-from contextlib import nullcontext
 from functools import partial, reduce
 from operator import getitem
 from pathlib import Path
@@ -22,6 +21,7 @@ from mt5canary.plan import Resolved, load
 from mt5canary.rehearsal import own_gateway
 from plugins.completion_report import direct_reports
 from plugins.keys import CATALOGUE, MODE, OPERATION, RESOLVED, RUN
+from plugins.watch_display import address, write
 from plugins.working_log import WorkingLog
 
 if TYPE_CHECKING:
@@ -54,6 +54,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="TEXT",
         default="",
         help="a text of whoever will verify the run, unknown before it; it goes into the first record and the order",
+    )
+    group.addoption(
+        "--metrics", metavar="HOST:PORT", default=None, help="serve the watch's figures for Prometheus at this address"
+    )
+    group.addoption(
+        "--alert",
+        metavar="COMMAND",
+        default=None,
+        help="run this for each grave event of the watch, with the event as JSON on its standard input",
     )
     group.addoption("--state", metavar="DIR", default=None, help="where journal and breaker live")
     group.addoption(
@@ -92,6 +101,8 @@ def _configure(config: pytest.Config) -> None:
         _refuse_repetition(config, mode)
         resolved = _plan(config)
         _refuse_unasked_money(config, mode, resolved)
+        if config.getoption("metrics"):
+            address(config.getoption("metrics"))
         challenge = challenged(config.getoption("challenge"))
         key = _signing_key(resolved)
     except UsageProblem as problem:
@@ -178,13 +189,8 @@ def _begin(config: pytest.Config, mode: str, resolved: Resolved, challenge: str,
 
 def _show(config: pytest.Config, entry: Entry) -> None:
     """Let a person follow what happens to the order while it happens; -q keeps the terminal to pytest's own lines."""
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-    capture = config.pluginmanager.get_plugin("capturemanager")
-    if "live" not in entry.books or reporter is None:
-        return
-    with capture.global_and_fixture_disabled() if capture is not None else nullcontext():
-        reporter.ensure_newline()
-        reporter.write_line(line(entry).rstrip())
+    if "live" in entry.books:
+        write(config, line(entry).rstrip())
 
 
 def _settings(resolved: Resolved) -> dict[str, dict[str, object]]:

@@ -175,7 +175,7 @@ class Guardian:
         if order is not None:
             watch.record.latencies.series[ORDERS].record(int(order * 1000))
         self._tell("watching", {"for": f"{self._limits.watch.duration.total_seconds():g} s"})
-        stop_metrics = None if self._metrics is None else self._metrics(watch.status)
+        stop_metrics = self._serve_metrics(watch)
         try:
             record = watch.run()
         finally:
@@ -192,6 +192,16 @@ class Guardian:
         text = f"watched {record.seconds:.1f} s, Latency P99 {shown}, from when each probe was due"
         self._run.log("guardian", text)
         return record
+
+    def _serve_metrics(self, watch: Watch) -> Callable[[], None] | None:
+        """Serve the figures where that is asked for; an address that is taken is a finding and no more."""
+        if self._metrics is None:
+            return None
+        try:
+            return self._metrics(watch.status)
+        except OSError as error:
+            self._run.finding("G1", f"the metrics are not served: {error}")
+            return None
 
     def watch(self) -> WatchRecord:
         """Watch now, unless that was done already."""

@@ -108,6 +108,8 @@ class Watched:
         """The readings that were kept raw: HELLO, account, positions and quote, one after the other."""
         world, ticket = self._world, self._flight.canary.position_ticket
         first, last = world.span("G1")
+        closes = [each for action in ("CLOSE", "CLOSE_ALL") for each in world.evidence.asked(action, first, last)]
+        last = min([last, *map(world.evidence.number_of, closes)])  # what is asked after a close is no reading
         hellos = world.evidence.asked("HELLO", first, last)
         starts = [world.evidence.number_of(hello) for hello in hellos]
         found: list[Reading] = []
