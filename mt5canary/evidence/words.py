@@ -384,6 +384,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "file.PHYSICAL_EVIDENCE.log": ("the evidence log", "证据日志"),
     "file.evidence.jsonl": ("every record of the run, with the raw frames", "本次运行的全部记录及原始报文"),
     "file.manifest.json": ("every file's SHA-256", "每个文件的 SHA-256"),
+    "file.attestation.json": ("the signed statement about all of it", "对以上全部内容的签名声明"),
     # pytest's own table
     "tests.heading": ("The tests, as pytest ran them", "pytest 的逐项执行记录"),
     "tests.filter": ("show {result}", "显示 {result}"),

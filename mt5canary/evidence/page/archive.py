@@ -163,7 +163,8 @@ def verify_section(verdict: Verdict, facts: Facts, words: Words) -> Markup:
     """How anyone can check this page, with our command and without it; and where everything else is."""
     signed = words("verify.signed", key=facts.signed_by) if facts.signed_by else words("verify.unsigned")
     challenge = words("verify.challenge", text=facts.challenge) if facts.challenge else None
-    files = [(tag("a", name, href=name), f": {words(f'file.{name}')}") for name in FILES]
+    names = [*FILES, *(["attestation.json"] if facts.signed_by else [])]
+    files = [(tag("a", name, href=name), f": {words(f'file.{name}')}") for name in names]
     return section(
         "verify",
         words("verify.heading"),

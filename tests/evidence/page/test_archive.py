@@ -58,3 +58,15 @@ def test_a_frame_of_a_megabyte_is_cut_and_says_so(records, verdict) -> None:  # 
     assert len(part) < 200_000
     assert "more lines in evidence.jsonl" in part
     assert "(3016 characters)" in part
+
+
+def test_only_a_signed_bundle_names_its_key_and_its_statement(records, verdict) -> None:  # type: ignore[no-untyped-def]
+    """An unsigned one says what its chain shows, and what it does not."""
+    records.add("run", challenge="seen before", signed_by="SHA256:abc")
+    signed, unsigned = (page.static_part(kept, verdict()) for kept in (records.all, []))
+
+    for expected in ("signed by the key SHA256:abc", "challenge was: seen before", 'href="attestation.json"'):
+        assert expected in signed
+        assert expected not in unsigned
+    assert "The bundle is not signed" in unsigned
+    assert "The bundle is not signed" not in signed
