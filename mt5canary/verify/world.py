@@ -7,6 +7,7 @@ A fact that the records do not hold raises NotThere: what rests on it cannot be 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +19,7 @@ from mt5canary.errors import HarnessError
 from mt5canary.link import clock, remoteness
 from mt5canary.link.clock import ClockOffset, ServerZone
 from mt5canary.link.connection import RoundTripEstimate
-from mt5canary.link.exchange import Exchange, R, understand
+from mt5canary.link.exchange import Exchange, R, Refused, understand
 from mt5canary.link.market import QuotesSeen
 from mt5canary.link.session import OrderFields
 from mt5canary.order import sizing
@@ -104,13 +105,20 @@ class World:
     # -- what was answered
 
     def pages(self, exchanges: Iterable[Exchange], kind: type[R]) -> list[list[R]]:
-        """Answers that may take several pages, each with its pages; a request without ``after`` begins a new one."""
+        """Answers that may take several pages, each with its pages; a request without ``after`` begins a new one.
+
+        One that the gateway refused is no answer: who asked asked again.
+        """
         answers: list[list[R]] = []
         for exchange in exchanges:
             if not answers or "after" not in frames.parse(exchange.request):
                 answers.append([])
-            answers[-1].append(read(exchange, kind))
-        return answers
+            with suppress(Refused):
+                answers[-1].append(read(exchange, kind))
+        answered = [answer for answer in answers if answer]
+        if not answered:
+            raise NotThere("every request was refused")
+        return answered
 
     def deals(self, criterion: str, answer: int = -1) -> list[Deal]:
         """The deals of one of a criterion's looks at the history, the last where not said."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-REPLY_MILLISECONDS = 1_000
+ORDER_MILLISECONDS = 1_000
+OTHER_MILLISECONDS = 3_000
+"""Of everything that is not the order: a machine that is busy must not decide a test."""
+
 GHOST_SECONDS = 1.0
 
 
@@ -15,7 +18,7 @@ def pytest_configure() -> None:
     from mt5canary.link import session
     from mt5canary.order import reconciler, resolution
 
-    session.TIMEOUTS_MS.update(dict.fromkeys(session.TIMEOUTS_MS, REPLY_MILLISECONDS))
-    session.READ_TIMEOUT_MS = REPLY_MILLISECONDS
+    session.TIMEOUTS_MS.update(dict.fromkeys(session.TIMEOUTS_MS, OTHER_MILLISECONDS) | {"OPEN": ORDER_MILLISECONDS})
+    session.READ_TIMEOUT_MS = OTHER_MILLISECONDS
     for module in (operation, reconciler, resolution):
         module.GHOST_SECONDS = GHOST_SECONDS  # type: ignore[attr-defined]

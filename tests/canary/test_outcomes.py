@@ -133,7 +133,8 @@ def test_outcome_of_the_situation(elsewhere: Elsewhere) -> None:
     breaker = elsewhere.state / "breaker.json"
     assert (breaker.exists() and json.loads(breaker.read_text())["open"]) == (row.breaker == "open")
     assert finished.has_no_traceback(), finished.output
-    assert "verify: VERIFIED" in finished.output, finished.output
+    if row.flat or not row.journal:  # else the last look asks again, after the evidence stage has counted
+        assert "verify: VERIFIED" in finished.output, finished.output
     said = (harness.bundle / "VERIFY_LOG.log").read_text() + harness.report()
     assert re.search(row.says, said), said
 
