@@ -21,7 +21,8 @@ FORBIDDEN = {
     "mt5canary/order": ("mt5canary.guardian", "mt5canary.evidence", "mt5canary.gateway"),
     "mt5canary/guardian": ("mt5canary.evidence", "mt5canary.gateway"),
     "mt5canary/promotion": ("mt5canary.gateway", "mt5canary.commands"),
-    "mt5canary/evidence": ("mt5canary.gateway",),
+    "mt5canary/evidence": ("mt5canary.gateway", "mt5canary.verify"),
+    "mt5canary/verify": ("mt5canary.gateway", "mt5canary.operation", "mt5canary.commands"),
     "plugins": ("fixtures", "tests", "verification", "mt5canary.gateway"),
     "fixtures": ("tests", "verification", "mt5canary.gateway"),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from mt5canary.verify.findings import State, Verification
 from mt5canary.verify.reading import Evidence, read
 from mt5canary.verify.world import World
 
+PAGE = "report.html"
 NO_SECRET = "x" * 64
 """In place of a secret that the bundle's plan has masked; nothing is signed here."""
 
@@ -41,7 +43,8 @@ def verify(
         public_key: the key that must have signed it, from elsewhere; without it the bundle's own shows integrity alone.
         challenge: what the verifier gave before the run.
         repository: the git repository that the bundle was archived in.
-        known: a plan that need not be read again where it is the bundle's, by its digest.
+        known: the plan of a run that verifies itself. It need not be read again where it is the bundle's, by its
+            digest, and the page, written a moment ago from the same records, is not rendered once more.
 
     Raises:
         UsageProblem: where there is no bundle, or the key cannot be used.
@@ -68,6 +71,8 @@ def verify(
         if challenge is not None:
             _judge_challenge(found, world, accounts, challenge)
     verdict = _judge_documents(found, folder, evidence, accounts)
+    if known is None and verdict is not None and accounts.conclusion is not None:
+        _judge_page(found, folder, accounts.conclusion["seq"], verdict)
     if content is not None:
         files.judge_statement(found, content, _statement(folder, evidence, accounts, stored, verdict))
     found.verdict = verdict.verdict if verdict is not None else None
@@ -199,20 +204,25 @@ def _judge_documents(found: Verification, folder: Path, evidence: Evidence, acco
     return verdict
 
 
-def _judge_page(found: Verification, folder: Path, verdict: Verdict) -> None:
-    """Render what the page says again, in its own language; the table below it is pytest's, and the manifest's."""
-    from mt5canary.evidence import page  # here: a bundle may be without one
+def _judge_page(found: Verification, folder: Path, last: int, verdict: Verdict) -> None:
+    """Render the page's own part again, from the records up to the verdict's; a run without a page has none."""
+    from mt5canary.evidence import page
 
-    path = folder / "report.html"
+    path = folder / PAGE
     if not path.is_file():
         return
     part = page.find_static_part(path.read_text(encoding="utf-8", errors="replace"))
     if part is None:
-        found.add(path.name, State.CONTRADICTED, "it holds no single report that could be rendered again")
-    elif page.static_part(each_readable(folder / CHAIN_NAME), verdict, part[1]) != part[0]:
-        found.add(path.name, State.CONTRADICTED, "it is not what the records give when it is rendered again")
+        found.add(PAGE, State.CONTRADICTED, "it does not hold the run's own part once, as it is written")
+        return
+    stored, language = part
+    records = takewhile(lambda record: record["seq"] <= last, each_readable(folder / CHAIN_NAME))
+    if page.static_part(records, verdict, language) == stored:
+        found.add(
+            PAGE, State.HOLDS, "its own part is rendered again to the same bytes; the table below is pytest-html's"
+        )
     else:
-        found.add(path.name, State.HOLDS, "its report was rendered again to the same bytes")
+        found.add(PAGE, State.CONTRADICTED, "it is not what the records give when it is rendered again")
 
 
 def _is_same(path: Path, content: bytes, *, whole: bool) -> bool:

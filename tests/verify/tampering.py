@@ -35,6 +35,7 @@ DOCUMENTS = (
     "VERIFY_LOG.log",
     "LIVE_EXECUTION_LOG.log",
     "PHYSICAL_EVIDENCE.log",
+    "report.html",
 )
 
 
@@ -178,8 +179,11 @@ class Forger:
         """A report or a log is embellished, and the manifest knows it."""
         name = self.random.choice(DOCUMENTS)
         content = (self.bundle / name).read_bytes()
-        place = self.random.randrange(len(content))
-        (self.bundle / name).write_bytes(content[:place] + b"0" + content[place + 1 :] + b"!\n")
+        if name == "report.html":
+            (self.bundle / name).write_bytes(content.replace(b"EURUSD", b"GBPUSD").replace(b"REHEARSAL", b"RUN"))
+        else:
+            place = self.random.randrange(len(content))
+            (self.bundle / name).write_bytes(content[:place] + b"0" + content[place + 1 :] + b"!\n")
         self.remake_manifest()
         return {name}
 
