@@ -24,7 +24,7 @@ from mt5canary.evidence.chain import FIRST, Chain
 from mt5canary.link.exchange import Exchange
 from mt5canary.verify.verification import verify
 
-RECORDS = 100_000
+RECORDS = 1_000_000
 ROUNDS = 3
 BATCHES = 200
 IN_A_BATCH = 100

@@ -49,9 +49,13 @@ class Manifest(Struct, frozen=True, kw_only=True):
 
 def take(folder: Path, run: str, chain: str) -> Manifest:
     """Describe a bundle as its files stand now."""
+    return Manifest(schema=SCHEMA, run=run, chain=_head(folder / chain), files=files_of(folder))
+
+
+def files_of(folder: Path) -> list[File]:
+    """Every file of a bundle that a manifest names, as they stand now."""
     paths = sorted(path for path in _files_below(str(folder), "") if path not in OUTSIDE)
-    files = [_file(f"{folder}/{path}", path) for path in paths]
-    return Manifest(schema=SCHEMA, run=run, chain=_head(folder / chain), files=files)
+    return [_file(f"{folder}/{path}", path) for path in paths]
 
 
 def _files_below(folder: str, prefix: str) -> Iterator[str]:

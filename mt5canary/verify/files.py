@@ -34,7 +34,7 @@ def judge_manifest(found: Verification, folder: Path, evidence: Evidence) -> Man
     links = [path for path in folder.rglob("*") if path.is_symlink()]
     for path in links:
         found.add(path.relative_to(folder).as_posix(), State.CONTRADICTED, "it is a link, and a bundle holds none")
-    there = {file.path: file for file in manifest.take(folder, stored.run, CHAIN_NAME).files}
+    there = {file.path: file for file in manifest.files_of(folder)}
     named = {file.path: file for file in stored.files}
     wrong = 0
     for name in sorted({*there, *named}):

@@ -21,7 +21,9 @@ from mt5canary.evidence.chain import FIRST
 from mt5canary.link.exchange import Exchange
 
 _HEAD = re.compile(rb'\{"prev":"([0-9a-f]{64})","seq":(\d+),"at":(\d+),"monotonic":(\d+),"kind":"([a-z_]+)"')
-_PING = b',"action":"PING",'
+_PING = b'"kind":"exchange","action":"PING",'
+_HEAD_LENGTH = 110
+"""Where a record's kind stands at the latest, after its number: two times of nineteen digits are between."""
 
 
 class Ping(Struct, frozen=True, gc=False):
@@ -39,6 +41,8 @@ class StoredPing(Exchange, frozen=True, kw_only=True, gc=False):
     """A ``PING`` exchange's record."""
 
     seq: int
+    at: int
+    monotonic: int
     kind: str
 
 
@@ -76,8 +80,7 @@ class Evidence:
     """The readable part of a chain.
 
     ``records`` are all but the ``PING`` exchanges, ``pings`` are those, both in order. ``trouble`` says what ended the
-    readable part early, ``oddities`` what records say against themselves. ``wandering`` is the least and the largest
-    difference between the wall clock and the monotonic one, in nanoseconds.
+    readable part early, ``oddities`` what records say against themselves.
     """
 
     def __init__(self) -> None:
@@ -93,7 +96,8 @@ class Evidence:
         self.answered_too_soon = 0
         self.last_monotonic = 0
         self.is_in_order = True
-        self.wandering: tuple[int, int] | None = None
+        self._least: int | None = None
+        self._largest = 0
         self._by_action: dict[str, tuple[list[int], list[Exchange]]] = {}
 
     def of_kind(self, kind: str) -> Iterator[dict[str, Any]]:
@@ -110,6 +114,24 @@ class Evidence:
         numbers, exchanges = self._by_action[exchange.action]
         return numbers[next(place for place, each in enumerate(exchanges) if each is exchange)]
 
+    @property
+    def wandering(self) -> int:
+        """By how much the wall clock moved against the monotonic one, in nanoseconds."""
+        return 0 if self._least is None else self._largest - self._least
+
+    def judge_clocks(self, wall: int, monotonic: int) -> None:
+        """Take a record's two times."""
+        if monotonic < self.last_monotonic:
+            self.is_in_order = False
+        self.last_monotonic = monotonic
+        ahead = wall - monotonic
+        if self._least is None:
+            self._least = self._largest = ahead
+        elif ahead < self._least:
+            self._least = ahead
+        elif ahead > self._largest:
+            self._largest = ahead
+
     def keep(self, seq: int, exchange: Exchange) -> None:
         """Take an exchange, with its record's number."""
         numbers, exchanges = self._by_action.setdefault(exchange.action, ([], []))
@@ -120,60 +142,53 @@ class Evidence:
 def read(path: Path) -> Evidence:
     """Read a chain as far as it holds."""
     evidence = Evidence()
+    number, previous = -1, FIRST.encode()
     with path.open("rb") as file:
         try:
             for number, line in enumerate(file):
-                _take(evidence, number, line)
-                evidence.head = hashlib.sha256(line).hexdigest()
+                start = b'{"prev":"%b","seq":%d,' % (previous, number)
+                if not line.startswith(start) or not line.endswith(b"\n"):
+                    raise _broken(number, line, previous)
+                take = _take_record if line.find(_PING, len(start), len(start) + _HEAD_LENGTH) < 0 else _take_ping
+                take(evidence, number, line)
+                previous = hashlib.sha256(line).hexdigest().encode()
                 evidence.count = number + 1
         except Broken as broken:
             evidence.trouble = broken
+        except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
+            evidence.trouble = Broken(f"record {number} cannot be read: {error}")
+    evidence.head = previous.decode()
     return evidence
 
 
-def _take(evidence: Evidence, number: int, line: bytes) -> None:
-    if line[-1:] != b"\n":
-        raise Broken(f"record {number} is cut off: its line has no end", torn=True)
+def _broken(number: int, line: bytes, previous: bytes) -> Broken:
+    """What is wrong with a line that does not begin, or end, as the next record does."""
+    if not line.endswith(b"\n"):
+        return Broken(f"record {number} is cut off: its line has no end", torn=True)
     head = _HEAD.match(line)
     if head is None:
-        raise Broken(f"record {number} does not begin as a record does")
-    if head[1] != evidence.head.encode():
-        raise Broken(f"record {number} does not follow the record before it: one was changed, removed, added or moved")
-    if int(head[2]) != number:
-        raise Broken(f"record {number} carries the number {int(head[2])}")
-    _judge_clocks(evidence, int(head[3]), int(head[4]))
-    kind = head[5]
-    try:
-        if kind == b"exchange" and line.startswith(_PING, head.end()):
-            _take_ping(evidence, number, line)
-        else:
-            _take_record(evidence, number, line, head)
-    except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
-        raise Broken(f"record {number} cannot be read: {error}") from None
-
-
-def _judge_clocks(evidence: Evidence, wall: int, monotonic: int) -> None:
-    evidence.is_in_order &= monotonic >= evidence.last_monotonic
-    evidence.last_monotonic = monotonic
-    least, largest = evidence.wandering or (wall - monotonic, wall - monotonic)
-    evidence.wandering = min(least, wall - monotonic), max(largest, wall - monotonic)
+        return Broken(f"record {number} does not begin as a record does")
+    if head[1] != previous:
+        return Broken(f"record {number} does not follow the record before it: one was changed, removed, added or moved")
+    return Broken(f"record {number} carries the number {int(head[2])}")
 
 
 def _take_ping(evidence: Evidence, number: int, line: bytes) -> None:
     ping = _read_ping(line)
     if ping.seq != number or ping.kind != "exchange" or ping.action != "PING":
         raise Broken(f"record {number} says one thing at its beginning and another after it")
+    evidence.judge_clocks(ping.at, ping.monotonic)
     if len(evidence.pings) < FULL_PINGS:
         evidence.keep(number, ping)
     evidence.pings.append(Ping(number, ping.connection, ping.sent, ping.received, ping.gave_up, ping.failure))
     _judge_frames(evidence, number, ping)
 
 
-def _take_record(evidence: Evidence, number: int, line: bytes, head: re.Match[bytes]) -> None:
+def _take_record(evidence: Evidence, number: int, line: bytes) -> None:
     record = _read_record(line)
-    told = (record["seq"], str(record["kind"]).encode(), record["at"], record["monotonic"])
-    if told != (number, head[5], int(head[3]), int(head[4])):
+    if record["seq"] != number or (record["kind"] == "exchange" and record["action"] == "PING"):
         raise Broken(f"record {number} says one thing at its beginning and another after it")
+    evidence.judge_clocks(record["at"], record["monotonic"])
     evidence.records.append(record)
     if record["kind"] == "exchange":
         exchange = msgspec.convert(record, Exchange)

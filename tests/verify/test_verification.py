@@ -89,14 +89,15 @@ def test_a_run_that_was_killed_verifies_as_incomplete(harness: Harness) -> None:
     """SIGKILL in the watch: the readable part holds and is judged, what is missing is named, status 2."""
     harness.watch["targets.simulator.limits.watch.for"] = "60s"
     process = harness.start_live()
-    eventually(lambda: "watching for" in harness.terminal())
+    flown = b'"kind":"outcome","criterion":"X11"'
+    eventually(lambda: bool(harness.bundles) and flown in (harness.bundle / "evidence.jsonl").read_bytes())
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     eventually(lambda: not harness.processes())
     chain = harness.bundle / "evidence.jsonl"
     for torn in (False, True):
         if torn:
-            chain.write_bytes(chain.read_bytes()[:-7])
+            chain.write_bytes(chain.read_bytes() + b'{"prev":"0123')  # the record that was being written
         found = verify(harness.bundle)
         assert (found.state, found.exit_status, found.verdict) == (State.MISSING, 2, None), found.items
         assert "cut off" in texts(found, "verdict", State.MISSING)
