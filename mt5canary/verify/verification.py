@@ -191,7 +191,6 @@ def _judge_documents(found: Verification, folder: Path, evidence: Evidence, acco
         settings = settings_of(records)
         plan = documents.execution_plan(settings, found.title, accounts.criteria, rehearsal=verdict.rehearsal)
         rendered[documents.EXECUTION_PLAN] = plan.encode()
-        _judge_page(found, folder, verdict)
     wrong = [name for name, content in rendered.items() if not _is_same(folder / name, content, whole=is_whole)]
     for name in wrong:
         found.add(name, State.CONTRADICTED, "it is not what the records give when it is rendered again")
