@@ -244,7 +244,8 @@ class Guardian:
 
     def nothing_changed(self) -> list[Measurement]:
         """G5: no unexplained change of position, account, gateway or permissions."""
-        return judgement.nothing_changed(self.watched, self._limits, self._hello)
+        changed = judgement.nothing_changed(self.watched, self._limits, self._hello)
+        return [*changed, *self._flight.books_agree()]
 
     def covered_its_time(self) -> list[Measurement]:
         """G6: the watch covered its whole time."""

@@ -340,6 +340,12 @@ class CanaryFlight:
             raise Unproven("the order has no position that is known")
         return ticket
 
+    def books_agree(self) -> list[Measurement]:
+        """After the watch: journal, positions and history know of this run's position, and of no other of its magic."""
+        found = self._reconciler.reconcile("watch").blocking
+        amiss = "; ".join(f"{one.kind}: {one.text}" for one in found)
+        return [equal("amiss in journal, positions and history", amiss or "nothing", "nothing")]
+
     def is_closed_or_kept(self) -> list[Measurement]:
         """E1: the position is closed, shown by positions, orders and history; or kept, as planned."""
         canary = self._flown()
