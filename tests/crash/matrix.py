@@ -57,7 +57,7 @@ FAILURES = {
     "executed, the reply lost": "tests/order/test_canary.py::test_fill_whose_reply_says_nothing_is_adopted",
     "reply received, not yet written down": "crash: OPEN's reply is received; crash: before FILLED is in the journal",
     "after the fill is written down": "crash: FILLED is in the journal",
-    "partial fill": "tests/crash/test_crash_matrix.py::test_partial_fill_is_closed_as_it_is",
+    "partial fill": "tests/canary/test_outcomes.py::test_outcome_of_the_situation",
     "in or after the close": "crash: before CLOSE_ALL is sent; crash: CLOSE_ALL is sent",
     "more than one order of one intent": "tests/order/test_canary.py::test_two_orders_for_one_intent_are_one_too_many",
     "nobody can be asked": "tests/order/test_canary.py::test_unknown_where_nothing_can_be_asked",
