@@ -72,7 +72,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 def test_second_run_on_the_account_refuses(world: World, tmp_path: Path) -> None:
     """While one run holds the account another one's X5 fails by name and sends nothing; a preflight may look."""
-    world.harness.watch["limits.watch.for"] = "60s"
+    world.harness.watch = {"limits.watch.for": "60s", "limits.watch.every": "100ms"}
     first = world.harness.start_live()
     eventually(lambda: "[guardian] watching:" in world.harness.terminal(), 40)
     (tmp_path / "second").mkdir()

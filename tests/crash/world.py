@@ -69,7 +69,7 @@ class World:
         assert self.gateway.secret is not None
         text = PLAN.format(port=port, secret=self.gateway.secret.decode())
         text = text.replace('protocol: "4.3"', 'protocol: "4.3"\n    min_rtt_us: 0')
-        text = text.replace("history_deadline: 1s", "history_deadline: 500ms, latency: {p99_ms: 2000}")
+        text = text.replace("history_deadline: 1s", "history_deadline: 500ms, latency: {p99_ms: 4900}")
         (self.harness.folder / "canary.yaml").write_text(text)
 
     def kill_run(self, point: str, *, watchdog: bool) -> None:
