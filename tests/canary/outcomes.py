@@ -141,7 +141,7 @@ def in_the_history(**changes: Any) -> Callable[[], Rule]:
     return lambda: rule
 
 
-FALLING = "symbols: {EURUSD: {replay: falling.csv}}\naccount: {stop_out: 53600}\n"
+FALLING = "symbols: {EURUSD: {replay: falling.csv}}\naccount: {margin_call: 60000, stop_out: 53600}\n"
 """A market that falls by 20 points a second, and a broker that stops out at a margin level just below the start's."""
 
 WIDE_LOSS = ("limits.loss.max_money=500", "limits.loss.max_percent=90", "order.stop_loss_points=9000")
