@@ -116,7 +116,7 @@ class World:
             with suppress(Refused):
                 answers[-1].append(read(exchange, kind))
         answered = [answer for answer in answers if answer]
-        if not answered:
+        if answers and not answered:
             raise NotThere("every request was refused")
         return answered
 
