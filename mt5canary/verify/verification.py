@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import re
 from itertools import islice
@@ -51,6 +52,18 @@ def verify(
         UsageProblem: where there is no bundle, or the key cannot be used.
 
     """
+    collects = gc.isenabled()
+    gc.disable()  # a million records make no cycles, and looking for some takes as long as reading them
+    try:
+        return _verify(folder, public_key, challenge, repository, known)
+    finally:
+        if collects:
+            gc.enable()
+
+
+def _verify(
+    folder: Path, public_key: Path | None, challenge: str | None, repository: Path | None, known: Resolved | None
+) -> Verification:
     chain = folder / CHAIN_NAME
     if not chain.is_file():
         raise UsageProblem(f"{folder} is no run's folder: there is no {CHAIN_NAME} in it")
