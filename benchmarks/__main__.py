@@ -18,7 +18,18 @@ from benchmarks.alternating import Ratio
 from benchmarks.figure import Figure
 
 HERE = Path(__file__).parent
-MODULES = ("round_trip", "order", "gateway", "flatten", "drift", "evidence", "whole_run", "start_up", "page")
+MODULES = (
+    "round_trip",
+    "order",
+    "gateway",
+    "flatten",
+    "drift",
+    "guardian",
+    "evidence",
+    "whole_run",
+    "start_up",
+    "page",
+)
 """What is measured, in this order."""
 
 HEAD = """# Results

@@ -173,18 +173,17 @@ class Latencies:
         """
         whole = Share(sum(hour[over] for hour in self.hours), self.count)
         joined: list[tuple[int, int, int, int]] = []
-        for number, hour in enumerate(self.hours):
+        for number, hour in enumerate(self.hours[:-1] if ended_only else self.hours):
             new = (hour[over], hour[COUNT], number, number)
             if joined and (new[1] < self._least or joined[-1][1] < self._least):
                 before = joined.pop()
                 new = (before[0] + new[0], before[1] + new[1], before[2], number)
             joined.append(new)
-        if len(joined) < 2:
+        if len(self.hours) < 2:
             return (whole,)
         named = [
             Share(slow, count, f"hour {first + 1}" if first == last else f"hours {first + 1} to {last + 1}")
             for slow, count, first, last in joined
-            if not ended_only or last < len(self.hours) - 1
         ]
         return (whole, *named)
 

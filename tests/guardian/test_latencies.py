@@ -90,4 +90,4 @@ def test_hours_are_counted_apart_and_a_short_one_joins_its_neighbour() -> None:
     whole, *hours = latencies.shares()
     assert whole == Share(41, 1_210)
     assert hours == [Share(0, 400, "hour 1"), Share(40, 400, "hour 2"), Share(1, 410, "hours 3 to 4")]
-    assert latencies.shares(ended_only=True) == (whole, *hours[:2])
+    assert latencies.shares(ended_only=True) == (whole, *hours[:2], Share(0, 400, "hour 3"))
