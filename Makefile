@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: rehearsal rehearsal-netns preflight test lint allure bench nightly crash-matrix clean
+.PHONY: rehearsal rehearsal-netns preflight test lint allure bench kill-matrix mutation nightly crash-matrix clean
 
 rehearsal: .venv/installed
 	$(BIN)/pytest -m live --target=simulator $(ARGS)
@@ -35,8 +35,17 @@ allure-report/installed: allure-report/package-lock.json
 bench: .venv/installed-bench
 	$(BIN)/python -m benchmarks $(ARGS)
 
-nightly: .venv/installed-dev
-	$(BIN)/pytest tests -p pytester -o timeout=1800 $(ARGS)
+# Every gateway of tests/zoo against every criterion; root, Linux, iproute2, nftables. ARGS names some of them.
+kill-matrix: .venv/installed-dev
+	$(BIN)/python -m tests.zoo.matrix $(ARGS)
+
+# Each comparison that measures, made to say something else: the tests must notice. It goes on where it was cut off.
+mutation: .venv/installed-dev
+	$(BIN)/python -m tests.mutation $(ARGS)
+
+nightly: .venv/installed-dev kill-matrix
+	$(BIN)/pytest tests -p pytester -o timeout=1800
+	$(BIN)/python -m tests.mutation --minutes 60
 
 # Every kill of docs/crash-matrix.md, flown against a gateway that outlives the run; the page is written from what it saw.
 crash-matrix: .venv/installed-dev

@@ -58,21 +58,35 @@ def worst(outcomes: list[Outcome]) -> Outcome:
     return Outcome.PASS
 
 
+def are_samples(samples: object) -> bool:
+    """Whether a number of samples is one: a whole number of one or more. None, NaN and an infinity are no samples."""
+    return isinstance(samples, int) and samples >= 1
+
+
+def settled(measurement: Measurement) -> Outcome:
+    """What a measurement comes to, whoever made it: one without a value or without samples never passes."""
+    value = measurement.value
+    missing = value is None or (isinstance(value, float) and math.isnan(value))
+    if measurement.outcome is Outcome.PASS and (missing or not are_samples(measurement.samples)):
+        return Outcome.UNPROVEN
+    return measurement.outcome
+
+
 def _measured(
     name: str, value: object, holds: bool, limit: str, unit: str, samples: int, unproven: bool = False
 ) -> Measurement:
     plain: Value = float(value) if isinstance(value, Decimal) else value  # type: ignore[assignment]
-    missing = plain is None or samples < 1 or (isinstance(plain, float) and math.isnan(plain))
+    missing = plain is None or not are_samples(samples) or (isinstance(plain, float) and math.isnan(plain))
     decided = Outcome.PASS if holds else Outcome.FAIL
     outcome = Outcome.UNPROVEN if missing or unproven else decided
     if isinstance(plain, float) and not math.isfinite(plain):
         plain = str(plain)
     return Measurement(
         name=name,
-        value=None if samples < 1 else plain,
+        value=plain if are_samples(samples) else None,
         unit=unit,
         limit=limit,
-        samples=samples,
+        samples=samples if isinstance(samples, int) else 0,
         outcome=outcome,
     )
 
@@ -142,7 +156,7 @@ def by_rule(name: str, value: object, outcome: Outcome, limit: str, unit: str = 
 def describe(measurement: Measurement) -> str:
     """One line for people; a figure without samples reads ``unproven (n=0)``, never as a number."""
     level = f", {measurement.level}" if measurement.level else ""
-    if measurement.samples < 1 or measurement.value is None:
+    if not are_samples(measurement.samples) or measurement.value is None:
         return f"{measurement.name}: unproven (n={measurement.samples}{level}), limit {measurement.limit}"
     value = f"{measurement.value:.6g}" if isinstance(measurement.value, float) else str(measurement.value)
     unit = f" {measurement.unit}" if measurement.unit else ""

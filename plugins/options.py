@@ -15,6 +15,7 @@ import pytest
 
 from mt5canary import catalogue
 from mt5canary.errors import UsageProblem
+from mt5canary.evidence import kill_matrix
 from mt5canary.evidence.books import Entry, line
 from mt5canary.evidence.run import Run, challenged
 from mt5canary.plan import Resolved, load
@@ -178,6 +179,9 @@ def _begin(config: pytest.Config, mode: str, resolved: Resolved, challenge: str,
     config.add_cleanup(operation.finish)
     run.document("plan.yaml", resolved.masked_yaml())
     run.record("settings", {"values": _settings(resolved)})
+    matrix = kill_matrix.read(config.rootpath / "verification" / kill_matrix.FILE)
+    if matrix is not None:
+        run.record(kill_matrix.KIND, matrix)
     if key is not None:
         from mt5canary.evidence import provenance
 

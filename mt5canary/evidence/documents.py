@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from mt5canary.catalogue import STAGES, Criterion
-from mt5canary.evidence import wording
+from mt5canary.evidence import kill_matrix, wording
 from mt5canary.evidence.chain import utc
 from mt5canary.evidence.position import report_position
 from mt5canary.evidence.records import environment_of, settings_of
@@ -41,6 +41,7 @@ def completion_report(records: Sequence[dict[str, Any]], verdict: Verdict) -> st
         _settings(settings_of(records)),
         _environment(records),
         _how_to_check(verdict),
+        _kill_matrix(records),
     )
     return "\n".join(line for section in sections for line in (*section, ""))
 
@@ -165,6 +166,17 @@ print(previous)'
 
 The first compares every file with the manifest. The second shows what the gateway answered, as it was on the wire. \
 The third walks the chain of records and prints its head, which is `chain.head` in the manifest.""".splitlines()
+
+
+def _kill_matrix(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    lines = ["## Appendix: what these criteria have been seen to catch", ""]
+    matrix = kill_matrix.recorded(records)
+    if matrix is None:
+        return [*lines, "No kill matrix was recorded."]
+    heads = ("Gateway", "What it does", "Came to", "Must not pass", "Every criterion")
+    lines += [kill_matrix.summary(matrix), "", f"Every criterion: {kill_matrix.LEGEND}.", ""]
+    lines += [*_table(("Criterion", "Lying gateways that it caught"), kill_matrix.by_criterion(matrix)), ""]
+    return lines + _table(heads, kill_matrix.by_member(matrix.members, matrix.criteria))
 
 
 def execution_plan(values: Mapping[str, Any], title: str, criteria: Sequence[Criterion], *, rehearsal: bool) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from mt5canary.catalogue import STAGES, Criterion
+from mt5canary.catalogue import STAGES
 from mt5canary.errors import UsageProblem
 
 FILE = "kill-matrix.json"
@@ -84,25 +84,29 @@ def recorded(records: Iterable[Mapping[str, Any]]) -> KillMatrix | None:
     return None
 
 
-def summary(matrix: KillMatrix) -> str:
-    """What the matrix shows, in one sentence."""
-    passed = sum(member.verdict == "PASS" for member in matrix.liars)
+def counts(matrix: KillMatrix) -> dict[str, int]:
+    """How many lie and how many of those passed; how many are merely odd and passed; how many are insufficient."""
     odd = [member for member in matrix.honest if not member.expected]
-    fine = sum(member.verdict == "PASS" for member in odd)
-    rest = len(matrix.honest) - len(odd)
+    return {
+        "liars": len(matrix.liars),
+        "passed": sum(member.verdict == "PASS" for member in matrix.liars),
+        "odd": len(odd),
+        "fine": sum(member.verdict == "PASS" for member in odd),
+        "insufficient": len(matrix.honest) - len(odd),
+    }
+
+
+def summary(matrix: KillMatrix) -> str:
+    """What the matrix shows, in two sentences."""
     return (
-        f"{len(matrix.liars)} lying gateways were run against these criteria: {passed} passed. {fine} of {len(odd)} "
-        f"honest but unusual ones passed; {rest} more are honest and insufficient, and came to what they must."
-    )
+        "{liars} lying gateways were run against these criteria: {passed} passed. {fine} of {odd} honest but unusual "
+        "ones passed; {insufficient} more are honest and insufficient, and came to what they must."
+    ).format(**counts(matrix))
 
 
-def by_criterion(matrix: KillMatrix, criteria: Iterable[Criterion]) -> list[tuple[str, str, str]]:
+def by_criterion(matrix: KillMatrix) -> list[tuple[str, str]]:
     """Each criterion with the liars that it was to catch and caught."""
-    return [
-        (criterion.id, criterion.title, ", ".join(matrix.caught(criterion.id)) or "none")
-        for criterion in criteria
-        if criterion.id in matrix.criteria
-    ]
+    return [(name, ", ".join(matrix.caught(name)) or "none") for name in matrix.criteria]
 
 
 def by_member(members: Iterable[Member], criteria: Sequence[str]) -> list[tuple[str, str, str, str, str]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct, field
 
 from mt5canary.catalogue import Criterion
-from mt5canary.measurement import Measurement, Outcome, describe, worst
+from mt5canary.measurement import Measurement, Outcome, describe, settled, worst
 
 SCHEMA = 1
 
@@ -60,11 +60,14 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
 
 def outcome_of(measurements: list[Measurement]) -> tuple[Outcome, str]:
-    """A criterion's outcome from its measurements, and the reason; no measurement is no proof."""
-    outcome = worst([measurement.outcome for measurement in measurements])
+    """A criterion's outcome from its measurements, and the reason; no measurement is no proof.
+
+    A measurement that says PASS without a value or without samples is none either, however it came about.
+    """
+    outcome = worst([settled(measurement) for measurement in measurements])
     if not measurements:
         return outcome, "no measurement was recorded, so nothing was proven"
-    deciding = [describe(measurement) for measurement in measurements if measurement.outcome is outcome]
+    deciding = [describe(measurement) for measurement in measurements if settled(measurement) is outcome]
     if outcome is Outcome.PASS:
         count = (
             "one measurement within its limit" if len(deciding) == 1 else f"{len(deciding)} measurements within limits"

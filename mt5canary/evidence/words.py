@@ -356,6 +356,27 @@ TABLE: dict[str, tuple[str, str]] = {
     "plan.field": ("Field", "字段"),
     "plan.value": ("Value", "取值"),
     "plan.source": ("Source", "来源"),
+    "kill.heading": ("Appendix: what these criteria have been seen to catch", "附录：这些准则实际抓住过什么"),
+    "kill.none": ("No kill matrix was recorded.", "没有记录捕获矩阵。"),
+    "kill.summary": (
+        "{liars} lying gateways were run against these criteria: {passed} passed. {fine} of {odd} honest but unusual "
+        "ones passed; {insufficient} more are honest and insufficient, and came to what they must.",
+        "用 {liars} 个撒谎的网关试过这些准则，其中 {passed} 个通过。{odd} 个诚实但少见的网关中有 {fine} 个通过；"
+        "另有 {insufficient} 个诚实但能力不足，结果与应有的一致。",
+    ),
+    "kill.legend": (
+        "Letters: . passed, F failed, u unproven, - not tried because an earlier criterion had not passed.",
+        "字母：. 通过，F 失败，u 未证明，- 因前面的准则未通过而未尝试。",
+    ),
+    "kill.by_criterion": ("Who is caught by what", "谁被什么抓住"),
+    "kill.criterion": ("Criterion", "准则"),
+    "kill.caught": ("Lying gateways that it caught", "它抓住的撒谎网关"),
+    "kill.all": ("All {count} gateways against every criterion", "全部 {count} 个网关对照每项准则"),
+    "kill.gateway": ("Gateway", "网关"),
+    "kill.what": ("What it does", "它做什么"),
+    "kill.verdict": ("Came to", "结果"),
+    "kill.expected": ("Must not pass", "不得通过"),
+    "kill.outcomes": ("Every criterion", "每项准则"),
     "environment.heading": ("Environment", "环境"),
     "environment.none": ("It was not recorded.", "没有记录。"),
     # verification

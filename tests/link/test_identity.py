@@ -93,3 +93,21 @@ def test_a_company_that_the_plan_does_not_name_may_be_any() -> None:
     anyone = msgspec.structs.replace(WANTED, company=None)
     found = is_expected(hello(company="Whoever"), money(), "metatrader5", anyone)
     assert {measurement.outcome for measurement in found} == {Outcome.PASS}
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("account login", {"login": 8}),
+        ("account server", {"server": "Live"}),
+        ("account trade mode", {"trade_mode": "real"}),
+        ("account currency", {"currency": "EUR"}),
+        ("account leverage", {"leverage": 500}),
+        ("account company", {"company": "Another"}),
+    ],
+)
+def test_each_difference_is_told_by_its_own_name(name: str, other: dict[str, Any]) -> None:
+    """Also where the gateway's own two answers agree about it: then the plan alone can tell."""
+    shown = {key: value for key, value in other.items() if key != "company"}
+    found = {each.name: each.outcome for each in is_expected(hello(**other), money(**shown), "metatrader5", WANTED)}
+    assert found[name] is Outcome.FAIL

@@ -113,7 +113,9 @@ def test_fill_after_the_deadline_fails(books: Books) -> None:
     assert outcome(proof.was_filled(books.canary, started, 300)) is Outcome.FAIL
 
 
-@pytest.mark.parametrize("changes", [{"ticket": 0}, {"ticket": -1}, {"volume": 0.01}, {"symbol": "GBPUSD"}])
+@pytest.mark.parametrize(
+    "changes", [{"ticket": 0}, {"ticket": -1}, {"volume": 0.01}, {"symbol": "GBPUSD"}, {"status": "ok"}]
+)
 def test_reply_of_another_fill_fails(books: Books, changes: dict[str, Any]) -> None:
     """A ticket of zero, another volume or another symbol is not the fill that was ordered."""
     assert books.canary.reply is not None
@@ -143,6 +145,22 @@ def test_deal_that_is_not_this_runs_fails(books: Books, changes: dict[str, Any])
     """Each part of the deal counts: symbol, side, volume, magic, nonce, ticket, order, entry, position."""
     measured = proof.history_holds(books.canary, with_deal(books, **changes), books.orders, IN_TIME)
     assert outcome(measured) is Outcome.FAIL
+
+
+def test_each_part_of_the_history_is_told_by_its_own_name(books: Books) -> None:
+    """A deal without a number, two orders behind it, and another deal than the reply's each fail by themselves."""
+    assert books.canary.reply is not None
+    unnumbered = replace(books.canary, reply=msgspec.structs.replace(books.canary.reply, deal=0))
+    other = replace(books.canary, reply=msgspec.structs.replace(books.canary.reply, deal=99))
+    shown = {
+        "deal ticket": proof.history_holds(unnumbered, with_deal(books, ticket=0), books.orders, IN_TIME),
+        "orders behind the deal": proof.history_holds(
+            books.canary, books.deals, [*books.orders, *books.orders], IN_TIME
+        ),
+        "deal in the reply": proof.history_holds(other, books.deals, books.orders, IN_TIME),
+    }
+    for name, measured in shown.items():
+        assert [each.name for each in measured if each.outcome is Outcome.FAIL] == [name]
 
 
 def test_comment_that_was_cut_still_carries_the_nonce(books: Books) -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from tests.zoo.base import Gateway
 from tests.zoo.books import Books, Row
 from tests.zoo.registry import liar
+from tests.zoo.serving import rejected
 
 
 @liar("E1", because="positions of this magic")
@@ -64,6 +65,9 @@ class ClosesSomebodyElses(Gateway):
         if self._foreign in self.books.positions:
             self.books.close(self._foreign)
         return {"closed": [], "failed": []}
+
+    def close(self, request: Row) -> Row:
+        raise rejected("MT5_CLOSE_FAILED", "no such position", 10036)
 
     def get_positions(self, request: Row) -> Row:
         reply = super().get_positions(request)

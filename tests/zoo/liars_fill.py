@@ -18,7 +18,7 @@ class TicketZero(Gateway):
         return {**super().open(request), "ticket": 0}
 
 
-@liar("X7", because="is adopted so that it can be closed")
+@liar("X7", because="the connection to")
 class FilledButReplyLost(Gateway):
     """Executes the order and hangs up instead of answering."""
 
@@ -46,7 +46,7 @@ class TwiceTheVolume(Gateway):
         return super().open({**request, "volume": request["volume"] * 2})
 
 
-@liar("X8", "X10", "X11", because="opening deals of the order in the history")
+@liar("X8", because="opening deals of the order in the history")
 class ReplyWithoutFill(Gateway):
     """Says FILLED with a ticket, and nothing happened."""
 

@@ -20,7 +20,7 @@ LATE = 250
 """Probes until the drift check is over."""
 
 
-@liar("G1", because="errors")
+@liar("G4", because="error")
 class ErrorsUnderTheWatch(Gateway):
     """Every tenth answer under the watch is an error, and everything in between is well."""
 

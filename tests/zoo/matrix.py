@@ -77,7 +77,10 @@ def page(matrix: KillMatrix) -> str:
         "",
         "## Each criterion and the liars that it is there to catch",
         "",
-        *_table(("Criterion", "What is proven", "Caught"), kill_matrix.by_criterion(matrix, CATALOGUE.criteria)),
+        *_table(
+            ("Criterion", "What is proven", "Caught"),
+            [(name, CATALOGUE[name].title, caught) for name, caught in kill_matrix.by_criterion(matrix)],
+        ),
         "",
     ]
     for title, rows in (("Liars", matrix.liars), ("Honest gateways", matrix.honest)):

@@ -147,6 +147,7 @@ _TAKES: dict[str, Callable[[Facts, dict[str, Any]], None]] = {
     "outcome": _outcome,
     "intent": lambda facts, record: facts.kept.append(record),
     "settings": lambda facts, record: facts.kept.append(record),
+    "kill_matrix": lambda facts, record: facts.kept.append(record),
     "finding": lambda facts, record: facts.findings.append(record),
     "drift": lambda facts, record: facts.drift.append(record),
     "reading": _reading,

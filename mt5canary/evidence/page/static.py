@@ -16,6 +16,7 @@ from mt5canary.evidence.page.archive import environment_section, exchanges_secti
 from mt5canary.evidence.page.criteria import criteria
 from mt5canary.evidence.page.facts import Facts, gather
 from mt5canary.evidence.page.front import at_a_glance, band, headline, key_figures, not_proven, whereabouts
+from mt5canary.evidence.page.kill_matrix import kill_matrix_section
 from mt5canary.evidence.page.latency import work_out
 from mt5canary.evidence.page.ledger import read_ledger
 from mt5canary.evidence.page.markup import Markup, join, tag
@@ -77,6 +78,7 @@ def _sections(facts: Facts, verdict: Verdict, words: Words) -> Markup:
             plan_section(facts, words),
             environment_section(facts, words),
             verify_section(verdict, facts, words),
+            kill_matrix_section(facts, words),
         )
     )
 
