@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,13 @@ from typing import Any
 import pytest
 
 from mt5canary.cli import main
+from mt5canary.errors import Finding
 from mt5canary.link.connection import Route
 from mt5canary.link.session import OrderFields, Signer, TradingSession, new_uuid
 from mt5canary.rehearsal import SimulatedGateway
 
 ROOT = Path(__file__).resolve().parents[2]
+LAST_QUESTION = "NOSUCH"
 MAGIC, LOGIN, SERVER = 1196, 1100212251, "JustMarkets-Demo2"
 PLAN = """\
 task: "119.6"
@@ -79,13 +82,23 @@ def command(plan_file: Path, capsys: pytest.CaptureFixture[str]) -> Callable[...
 
 
 @pytest.fixture
-def asked(simulated: SimulatedGateway) -> Callable[[], list[str]]:
-    """The actions that the gateway has written into its own log."""
+def asked(simulated: SimulatedGateway, trader: TradingSession) -> Callable[[], list[str]]:
+    """The actions that the gateway has written into its own log, all that were asked before this question included."""
+    questions = 0
+
+    def entries() -> list[dict[str, Any]]:
+        found = [json.loads(line) for line in simulated.log.read_text().splitlines() if line.startswith("{")]
+        return [entry for entry in found if "action" in entry]
 
     def actions() -> list[str]:
-        entries: list[dict[str, Any]] = [
-            json.loads(line) for line in simulated.log.read_text().splitlines() if line.startswith("{")
-        ]
-        return [entry["action"] for entry in entries if "action" in entry]
+        nonlocal questions
+        questions += 1
+        with pytest.raises(Finding):  # a refusal is written at once, and what waited to be written before it
+            trader.symbol(LAST_QUESTION)
+        deadline = time.monotonic() + 10
+        while sum(entry.get("error_code") == "UNKNOWN_SYMBOL" for entry in entries()) < questions:
+            assert time.monotonic() < deadline, "the gateway does not write its log"
+            time.sleep(0.01)
+        return [entry["action"] for entry in entries() if entry.get("error_code") != "UNKNOWN_SYMBOL"]
 
     return actions
