@@ -41,7 +41,7 @@ def test_gateway_restarted_in_mid_run(near: World, serve: Serve, start: Start) -
     """Another instance answers after the fill: G5 and E3 fail by name, and the position is closed all the same."""
     gateway = serve(near.gtw, GATEWAY)
     run = start(near.inf, gateway.target())
-    run.reaches("watching for")
+    run.reaches("watching: for")
     gateway.restart()
     status = run.ended()
     outcomes = run.harness.outcomes()
@@ -61,7 +61,7 @@ def test_partition_in_mid_run(near: World, serve: Serve, start: Start) -> None:
     relay = near.relay
     assert relay is not None
     run = start(near.inf, gateway.target())
-    run.reaches("watching for")
+    run.reaches("watching: for")
     relay.is_cut = True
     run.reaches(PARTITION)
     relay.is_cut = False
@@ -78,7 +78,7 @@ def test_name_that_changes_in_mid_run(near: World, serve: Serve, start: Start) -
     gateway = serve(near.gtw, GATEWAY)
     near.inf.resolves({"gateway.example": GATEWAY})
     run = start(near.inf, gateway.target(host="gateway.example"))
-    run.reaches("watching for")
+    run.reaches("watching: for")
     near.inf.resolves({"gateway.example": "198.51.100.66"})
     assert run.ended() == 1
     assert run.harness.outcomes()["L1"] == "PASS"
