@@ -1,6 +1,12 @@
-"""The plugins and fixtures of this repository, by name; each after those that it imports."""
+"""The plugins and fixtures of this repository, registered under their names; each after those that it imports."""
 
-pytest_plugins = [
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+
+PLUGINS = (
     "plugins.completion_report",
     "plugins.options",
     "plugins.stages",
@@ -9,4 +15,10 @@ pytest_plugins = [
     "fixtures.link",
     "fixtures.order",
     "fixtures.guardian",
-]
+)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Register them; ``pytest_plugins`` would look for each among the entry points of everything that is installed."""
+    for name in PLUGINS:
+        pluginmanager.register(import_module(name), name)

@@ -23,7 +23,7 @@ from benchmarks.alternating import Ratio, alternate
 from benchmarks.figure import Figure
 from mt5canary.catalogue import load
 from mt5canary.evidence.chain import Chain
-from mt5canary.evidence.page import static_part
+from mt5canary.evidence.page.static import static_part
 from mt5canary.evidence.records import each_readable
 from mt5canary.evidence.verdict import CriterionResult, Verdict
 from mt5canary.guardian.batches import ProbeBook, QuoteBook, ReadingBook

@@ -13,7 +13,7 @@ import time
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -29,21 +29,22 @@ from mt5canary.link.inspection import LinkInspection
 from mt5canary.link.remoteness import resolve
 from mt5canary.link.session import ReadSession, Signer, TradingSession
 from mt5canary.measurement import Measurement, Outcome
-from mt5canary.order import watchdog
-from mt5canary.order.account_lease import AccountLease
-from mt5canary.order.canary import GHOST_SECONDS
-from mt5canary.order.flatten import Flattened, WayOut
-from mt5canary.order.flight import CanaryFlight
-from mt5canary.order.journal import Journal
-from mt5canary.order.reconciler import StateReconciler
 from mt5canary.order.retcodes import leaves_open
-from mt5canary.order.witness import Witness, WitnessSession
 from mt5canary.plan import Curve, Endpoint, Resolved
 from mt5canary.rehearsal import SimulatedGateway, state_folder
 from mt5canary.wire import frames
 from mt5canary.wire.replies import Reply
 from mt5canary.wire.requests import SIGNED_ACTIONS
 from mt5canary.wire.signature import SignatureError, read_secret
+
+if TYPE_CHECKING:  # imported where they are made: they load while the market is waited for
+    from mt5canary.order.account_lease import AccountLease
+    from mt5canary.order.flatten import Flattened, WayOut
+    from mt5canary.order.flight import CanaryFlight
+    from mt5canary.order.journal import Journal
+    from mt5canary.order.reconciler import StateReconciler
+    from mt5canary.order.watchdog import Watchdog
+    from mt5canary.order.witness import Witness
 
 WATCHDOG_LOG = "watchdog.log"
 RESOLVED_STEPS = frozenset({"FILLED", "REFUSED", "ADOPTED", "NOT_EXECUTED", "NOT_SENT"})
@@ -66,7 +67,7 @@ class Operation:
         self._sessions: list[ReadSession] = []
         self._flatten_exchanges = 0
         self._way_out: WayOut | None = None
-        self._watchdog: watchdog.Watchdog | None = None
+        self._watchdog: Watchdog | None = None
         self.flattened: list[Flattened] = []
         self._flattening = threading.RLock()
         self.flight: CanaryFlight | None = None
@@ -122,12 +123,16 @@ class Operation:
     @cached_property
     def journal(self) -> Journal:
         """The intent journal of this account and magic number."""
+        from mt5canary.order.journal import Journal
+
         return Journal(self._state)
 
     @property
     def lease(self) -> AccountLease:
         """The lease on the account, held by a live run from X5 to its end."""
         if self._lease is None:
+            from mt5canary.order.account_lease import AccountLease
+
             account = self.resolved.target.account
             self._lease = AccountLease(self._state.parent, account.server, account.login)
         return self._lease
@@ -143,6 +148,8 @@ class Operation:
 
     def reconciler(self, session: ReadSession) -> StateReconciler:
         """Journal, positions and history side by side; the journal is told what they prove by whom it belongs to."""
+        from mt5canary.order.reconciler import StateReconciler
+
         plan = self.resolved.plan.order
         self._reconciler = StateReconciler(
             session,
@@ -240,6 +247,7 @@ class Operation:
         declared = self.resolved.target.witness
         if declared is None:
             return None
+        from mt5canary.order.witness import Witness, WitnessSession
 
         def session() -> WitnessSession:
             route = route_to(self.resolved, declared, resolve(declared.host, declared.port).addresses[0])
@@ -279,15 +287,18 @@ class Operation:
         self.order_may_be_out = self.run.order_left = True
         self._awaited_since = time.monotonic()
         if self._watchdog is not None:
-            self._watchdog.tell(watchdog.AWAITED)
+            self._watchdog.order_left()
 
     def _answered(self) -> None:
         """The order's outcome was read, or can no longer change: what the positions show is all there is."""
         if self._awaited_since is not None and self._watchdog is not None:
-            self._watchdog.tell(watchdog.ANSWERED)
+            self._watchdog.order_answered()
         self._awaited_since = None
 
     def _arm(self, signer: Signer, clock_offset: timedelta) -> None:
+        from mt5canary.order import watchdog
+        from mt5canary.order.flatten import WayOut
+
         magic = self.resolved.plan.order.magic
         account = self.resolved.target.account
         capabilities = None if self.link is None else self.link.hello.capabilities
@@ -351,6 +362,8 @@ class Operation:
                 return self.flattened[-1]
             result = self._flatten_once(self._way_out, reason, by)
             if self._awaited_since is not None:
+                from mt5canary.order.canary import GHOST_SECONDS
+
                 # an order cut off under way can still arrive, so that no position now shows nothing yet
                 time.sleep(max(0.0, self._awaited_since + GHOST_SECONDS - time.monotonic()))
                 self._answered()

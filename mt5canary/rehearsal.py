@@ -70,17 +70,26 @@ class SimulatedGateway:
             self._url = self._wait_for_banner()
         return self._url
 
+    @property
+    def is_coming_up(self) -> bool:
+        """Whether its banner is still awaited, so that there is time for something else."""
+        return self._url is None and not self._said_something(0)
+
+    def _said_something(self, seconds: float) -> bool:
+        assert self._process.stdout is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            return bool(selector.select(seconds))
+
     def _wait_for_banner(self) -> str:
         assert self._process.stdout is not None
         deadline = time.monotonic() + START_SECONDS
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._process.stdout, selectors.EVENT_READ)
-            while (left := deadline - time.monotonic()) > 0 and selector.select(left):
-                line = self._process.stdout.readline()
-                if line.startswith(READY):
-                    return line.removeprefix(READY).strip()
-                if not line:
-                    break
+        while (left := deadline - time.monotonic()) > 0 and self._said_something(left):
+            line = self._process.stdout.readline()
+            if line.startswith(READY):
+                return line.removeprefix(READY).strip()
+            if not line:
+                break
         said = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
         raise Finding(f"the simulated gateway did not start; its log's last line: {''.join(said) or '(empty)'}")
 

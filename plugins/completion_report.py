@@ -78,15 +78,15 @@ def pytest_configure(config: pytest.Config) -> None:
     run = config.stash.get(RUN, None)
     if run is None:
         return
-    from mt5canary.evidence import documents
+    from mt5canary.evidence.execution_plan import EXECUTION_PLAN, execution_plan
     from mt5canary.evidence.records import environment_of, readable, settings_of
     from plugins.html_report import Page
     from plugins.last_words import Bundle, Words
 
     records = readable(run.chain.path)
     environment = environment_of(records)
-    plan = documents.execution_plan(settings_of(records), run.title, run.required, rehearsal=run.rehearsal)
-    run.document(documents.EXECUTION_PLAN, plan)
+    plan = execution_plan(settings_of(records), run.title, run.required, rehearsal=run.rehearsal)
+    run.document(EXECUTION_PLAN, plan)
     for reporter in (Words(config, run), Bundle(config, run), Page(config, run, environment)):
         config.pluginmanager.register(reporter)
     if config.pluginmanager.has_plugin("allure_listener"):

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from mt5canary.evidence import page, wording
+from mt5canary.evidence import wording
+from mt5canary.evidence.page import rows
 from mt5canary.evidence.records import each_readable
 from mt5canary.evidence.run import Run
 from mt5canary.evidence.text import hypertext
@@ -49,40 +50,44 @@ class Page:
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_header(self, cells: list[str]) -> None:
         """Add the columns Verdict and Criterion after Result."""
-        cells[1:1] = page.headers(self._words)
+        cells[1:1] = rows.headers(self._words)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_row(self, report: pytest.TestReport, cells: list[str]) -> None:
         """Fill them: every phase of a test shows what its criterion came to in the end."""
         result = self._run.results.get(getattr(report, "criterion", ""))
         name = f"{result.id} {result.title}" if result else ""
-        cells[1:1] = page.cells(result.outcome if result else None, name)
+        cells[1:1] = rows.cells(result.outcome if result else None, name)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_html(self, report: pytest.TestReport, data: list[str]) -> None:
         """Begin the unfolded row with what was measured."""
         result = self._run.results.get(getattr(report, "criterion", ""))
         if result is not None and (report.when == "call" or not report.passed):
-            data[:0] = page.details(result)
+            data[:0] = rows.details(result)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
         """Put the verdict into the title, and the report above the table."""
+        from mt5canary.evidence.page.static import static_part
+
         verdict = self._run.conclude()
         if self._report is not None:
             self._report.title = wording.title(verdict)
-        prefix.append(page.static_part(each_readable(self._run.chain.path), verdict, self._words.language))
-        prefix.append(page.heading_of_the_table(self._words))
+        prefix.append(static_part(each_readable(self._run.chain.path), verdict, self._words.language))
+        prefix.append(rows.heading_of_the_table(self._words))
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self) -> Generator[None, None, None]:
         """Mend the file once pytest-html has written it; this wrapper ends before the bundle's, which copies it."""
         yield
+        from mt5canary.evidence.page.shell import UnknownPage, finish
+
         written = self._config.getoption("htmlpath", None)
         if written and (file := Path(written)).is_file():
             try:
-                mended = page.finish(file.read_text(encoding="utf-8"), self._words)
-            except page.UnknownPage as error:
+                mended = finish(file.read_text(encoding="utf-8"), self._words)
+            except UnknownPage as error:
                 self._run.log("report", f"report.html stays as pytest-html wrote it: {error}", level="WARNING")
                 return
             file.write_text(mended, encoding="utf-8")

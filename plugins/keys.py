@@ -27,3 +27,6 @@ OPERATION: pytest.StashKey[Operation] = pytest.StashKey()
 
 CRITERION: pytest.StashKey[Criterion] = pytest.StashKey()
 """On an item: the criterion that it proves."""
+
+UNDER_TEST: pytest.StashKey[Criterion] = pytest.StashKey()
+"""The criterion whose test is being run."""

@@ -1,25 +1,27 @@
 """How a run ends: JUnit XML, the documents of the bundle, the terminal's last words.
 
-Registered by ``plugins.completion_report``, and imported there: it loads while the run's own gateway comes up. What the
-words are is decided in ``mt5canary.evidence``.
+Registered by ``plugins.completion_report``. What the words are is decided in ``mt5canary.evidence``; what is needed at
+the end alone is loaded in ``plugins.loading_ahead`` or there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mt5canary.evidence import bundle, documents, wording
-from mt5canary.evidence.position import PositionReport, report_position
+from mt5canary.evidence import wording
 from mt5canary.evidence.records import readable
 from mt5canary.evidence.run import Run
 from mt5canary.evidence.text import visible
 from mt5canary.evidence.verdict import Verdict
 from mt5canary.measurement import Outcome
 from mt5canary.plan import Resolved
+
+if TYPE_CHECKING:
+    from mt5canary.evidence.position import PositionReport
 
 REPORTS = (("htmlpath", "report.html"), ("xmlpath", "junit.xml"), ("allure_report_dir", "allure-results"))
 """The option of each report plugin, and the report's name in the bundle."""
@@ -98,6 +100,8 @@ class Bundle:
         except OSError as error:
             self._run.cannot_write(error)
         finally:
+            from mt5canary.evidence.position import report_position
+
             verdict, records = self._run.conclude(), readable(self._run.chain.path)
             self._end = verdict, report_position(records, verdict, order_left=self._run.order_left)
             try:
@@ -106,6 +110,8 @@ class Bundle:
                 self._run.cannot_write(error)
 
     def _write(self, verdict: Verdict, records: list[dict[str, Any]]) -> None:
+        from mt5canary.evidence import bundle
+
         for name, file in REPORTS:
             written = getattr(self._config.option, name, None)
             if written:
@@ -127,6 +133,8 @@ class Bundle:
         """The verdict, every criterion that did not pass, what a person must do, and where the report is; once."""
         if self._end is None:
             return
+        from mt5canary.evidence.documents import COMPLETION_REPORT
+
         (verdict, position), self._end = self._end, None
         write = terminal.write_line
         terminal.section(visible(self._run.title))
@@ -139,4 +147,4 @@ class Bundle:
         if self._run.unwritten:
             write(f"the report could not be written: {self._run.unwritten}", bold=True, red=True)
             return
-        write(f"report: {self._run.folder / documents.COMPLETION_REPORT}")
+        write(f"report: {self._run.folder / COMPLETION_REPORT}")

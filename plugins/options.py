@@ -20,6 +20,7 @@ from mt5canary.evidence.books import Entry, line
 from mt5canary.evidence.run import Run, challenged
 from mt5canary.plan import Resolved, load
 from mt5canary.rehearsal import own_gateway
+from plugins import loading_ahead
 from plugins.completion_report import direct_reports
 from plugins.keys import CATALOGUE, MODE, OPERATION, RESOLVED, RUN
 from plugins.watch_display import address, write
@@ -182,6 +183,7 @@ def _begin(config: pytest.Config, mode: str, resolved: Resolved, challenge: str,
     matrix = kill_matrix.read(config.rootpath / "verification" / kill_matrix.FILE)
     if matrix is not None:
         run.record(kill_matrix.KIND, matrix)
+        loading_ahead.render_soon(matrix, config.getoption("report_language"))
     if key is not None:
         from mt5canary.evidence import provenance
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from mt5canary.catalogue import OF_THE_OPEN_POSITION
-from plugins.keys import CATALOGUE, CRITERION, MODE, OPERATION, RESOLVED, RUN
+from plugins.keys import CATALOGUE, CRITERION, MODE, OPERATION, RESOLVED, RUN, UNDER_TEST
 
 FORBIDDEN_MARKERS = ("skip", "skipif", "xfail", "flaky", "parametrize")
 HOW_TO_RUN = "success criteria are run by `pytest -m preflight` (reads only) or `pytest -m live` (the canary run)"
@@ -72,6 +72,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if criterion is None:
         return
     config = item.config
+    config.stash[UNDER_TEST] = criterion
     run, operation = config.stash[RUN], config.stash[OPERATION]
     begins = criterion.stage == "evidence" and all(result.stage != "evidence" for result in run.results.values())
     if begins and operation.needs_flatten:

@@ -141,7 +141,7 @@ def test_unreadable_journal_does_not_stop_the_way_out(operate: MakeOperation) ->
 
 def test_order_cut_off_under_way_is_looked_for_again(operate: MakeOperation, monkeypatch: pytest.MonkeyPatch) -> None:
     """An order whose outcome nobody read may arrive after the first look; flat is said after its last moment only."""
-    monkeypatch.setattr("mt5canary.operation.GHOST_SECONDS", 0.3)
+    monkeypatch.setattr("mt5canary.order.canary.GHOST_SECONDS", 0.3)
     operation = operate()
     session = trading(operation)
     operation._permit()

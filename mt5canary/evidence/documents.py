@@ -6,21 +6,23 @@ The same records and verdict give the same bytes again. Whatever came from outsi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from mt5canary.catalogue import STAGES, Criterion
+from mt5canary.catalogue import STAGES
 from mt5canary.evidence import kill_matrix, wording
 from mt5canary.evidence.chain import utc
+from mt5canary.evidence.execution_plan import value_and_source
+from mt5canary.evidence.kill_matrix import KillMatrix
 from mt5canary.evidence.position import report_position
 from mt5canary.evidence.records import environment_of, settings_of
 from mt5canary.evidence.story import story
-from mt5canary.evidence.text import markdown
+from mt5canary.evidence.text import markdown, markdown_table
 from mt5canary.evidence.verdict import CriterionResult, Verdict
 
 COMPLETION_REPORT = "COMPLETION_REPORT.md"
-EXECUTION_PLAN = "EXECUTION_PLAN.md"
 VERDICT = "verdict.json"
 
 
@@ -54,7 +56,7 @@ def _head(verdict: Verdict) -> list[str]:
     if verdict.rehearsal:
         lines += [f"**{wording.REHEARSAL}.** {wording.REHEARSAL_NOTE}", ""]
     level = wording.EVIDENCE_LEVELS.get(verdict.evidence_level, "unknown")
-    return lines + _table(
+    return lines + markdown_table(
         ("", ""),
         [
             ("Run", verdict.run),
@@ -84,7 +86,7 @@ def _not_proven(verdict: Verdict) -> list[str]:
     lines = ["## What was not proven, and why", ""]
     if not missing:
         return [*lines, "Nothing: every criterion of this run passed."]
-    return lines + _table(
+    return lines + markdown_table(
         ("Criterion", "Outcome", "What", "Why"),
         [(result.id, result.outcome, result.title, result.reason) for result in missing],
     )
@@ -95,14 +97,14 @@ def _stage(number: int, stage: str, verdict: Verdict) -> list[str]:
     lines = [f"## Success criteria {number}: {stage} ({wording.tally(results)})", ""]
     if not results:
         return [*lines, "This run has no criterion of this stage."]
-    lines += _table(
+    lines += markdown_table(
         ("Criterion", "Outcome", "What", "Reason"),
         [(result.id, result.outcome, result.title, result.reason) for result in results],
     )
     measured = _measurements(results)
     if measured:
         heads = ("Criterion", "Measurement", "Value", "Limit", "Samples", "Level", "Outcome")
-        lines += ["", *_table(heads, measured)]
+        lines += ["", *markdown_table(heads, measured)]
     return lines
 
 
@@ -119,7 +121,7 @@ def _story(records: Sequence[dict[str, Any]], verdict: Verdict) -> list[str]:
     lines = ["## The order's story", ""]
     if not steps:
         return [*lines, "No order was meant or sent in this run."]
-    return lines + _table(
+    return lines + markdown_table(
         ("Time (UTC)", "What", "Details", "Record"),
         [(utc(step.at), step.what, step.detail, step.record) for step in steps],
     )
@@ -134,17 +136,14 @@ def _settings(values: Mapping[str, Any]) -> list[str]:
     lines = ["## The plan's values and where they come from", ""]
     if not values:
         return [*lines, "They were not recorded."]
-    return lines + _table(("Field", "Value", "Source"), [(name, *_value(values[name])) for name in values])
-
-
-def _value(entry: object) -> tuple[object, object]:
-    return (entry.get("value"), entry.get("source")) if isinstance(entry, Mapping) else (entry, "not recorded")
+    rows = [(name, *value_and_source(values[name])) for name in values]
+    return lines + markdown_table(("Field", "Value", "Source"), rows)
 
 
 def _environment(records: Iterable[dict[str, Any]]) -> list[str]:
     environment = environment_of(records)
     lines = ["## Environment", ""]
-    return lines + (_table(("", ""), list(environment.items())) if environment else ["It was not recorded."])
+    return lines + (markdown_table(("", ""), list(environment.items())) if environment else ["It was not recorded."])
 
 
 def _how_to_check(verdict: Verdict) -> list[str]:
@@ -168,62 +167,21 @@ The first compares every file with the manifest. The second shows what the gatew
 The third walks the chain of records and prints its head, which is `chain.head` in the manifest.""".splitlines()
 
 
-def _kill_matrix(records: Iterable[Mapping[str, Any]]) -> list[str]:
-    lines = ["## Appendix: what these criteria have been seen to catch", ""]
+def _kill_matrix(records: Iterable[Mapping[str, Any]]) -> Sequence[str]:
     matrix = kill_matrix.recorded(records)
     if matrix is None:
-        return [*lines, "No kill matrix was recorded."]
+        return [_KILL_MATRIX, "", "No kill matrix was recorded."]
+    return appendix(matrix)
+
+
+_KILL_MATRIX = "## Appendix: what these criteria have been seen to catch"
+
+
+@lru_cache(maxsize=1)  # a run writes it, and renders it once more when it verifies itself
+def appendix(matrix: KillMatrix) -> Sequence[str]:
+    """The lines of the kill matrix."""
+    lines = [_KILL_MATRIX, ""]
     heads = ("Gateway", "What it does", "Came to", "Must not pass", "Every criterion")
     lines += [kill_matrix.summary(matrix), "", f"Every criterion: {kill_matrix.LEGEND}.", ""]
-    lines += [*_table(("Criterion", "Lying gateways that it caught"), kill_matrix.by_criterion(matrix)), ""]
-    return lines + _table(heads, kill_matrix.by_member(matrix.members, matrix.criteria))
-
-
-def execution_plan(values: Mapping[str, Any], title: str, criteria: Sequence[Criterion], *, rehearsal: bool) -> str:
-    """``EXECUTION_PLAN.md``: what will be done, rendered from the plan in effect before anything is done.
-
-    ``values`` are the plan's fields by dotted name, each with its ``value`` and its ``source``, secrets masked: a
-    ``settings`` record's.
-    """
-    lines = [f"# Execution plan. {markdown(title)}", "", *_promise(criteria), ""]
-    if rehearsal:
-        lines += [f"**{wording.REHEARSAL}.** The terminal, its market and its account are simulated.", ""]
-    left = dict(values)
-    for number, stage in enumerate(STAGES, 1):
-        mine = [criterion for criterion in criteria if criterion.stage == stage]
-        lines += [f"## {number}. {stage}", ""]
-        lines += [*(f"- **{criterion.id}** {markdown(criterion.title)}" for criterion in mine), ""]
-        rows = [(name, *_value(values[name])) for name in values if name.startswith(_FIELDS[stage])]
-        if rows:
-            lines += [*_table(("Field", "Value", "Source"), rows), ""]
-        left = {name: value for name, value in left.items() if not name.startswith(_FIELDS[stage])}
-    rows = [(name, *_value(left[name])) for name in left]
-    return "\n".join([*lines, "## The rest of the plan", "", *_table(("Field", "Value", "Source"), rows), ""])
-
-
-_FIELDS = {
-    "link": ("target", "limits.clock", "limits.latency"),
-    "decision": ("decision",),
-    "execution": ("order", "limits.max_leverage", "limits.loss", "limits.history_deadline"),
-    "guardrails": ("limits.latency", "limits.drift", "limits.loss", "limits.max_gap", "limits.errors", "limits.watch"),
-    "evidence": ("evidence",),
-}
-"""The plan's fields that a stage holds the run against."""
-
-
-def _promise(criteria: Sequence[Criterion]) -> list[str]:
-    if criteria and not any(criterion.live_only for criterion in criteria):
-        return ["This run only reads: it sends no request that could trade or change anything."]
-    return [
-        "The stages run in this order, each only if every criterion before it passed. One order is sent, at most once; "
-        "a lost reply is resolved by asking, never by sending again. Whatever ends the run after the order has left "
-        "closes every position of this plan's magic number, unless the plan keeps it and every criterion passed."
-    ]
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    return [
-        f"| {' | '.join(heads)} |",
-        f"|{'---|' * len(heads)}",
-        *(f"| {' | '.join(map(markdown, row))} |" for row in rows),
-    ]
+    lines += [*markdown_table(("Criterion", "Lying gateways that it caught"), kill_matrix.by_criterion(matrix)), ""]
+    return lines + markdown_table(heads, kill_matrix.by_member(matrix.members, matrix.criteria))

@@ -111,16 +111,18 @@ def by_criterion(matrix: KillMatrix) -> list[tuple[str, str]]:
 
 def by_member(members: Iterable[Member], criteria: Sequence[str]) -> list[tuple[str, str, str, str, str]]:
     """Each member with what it is, what it came to, the criteria that were to catch it, and every outcome by stage."""
+    stages = _stages(criteria)
     return [
-        (each.name, each.what, each.verdict, ", ".join(each.expected) or "none", _by_stage(each.outcomes, criteria))
+        (each.name, each.what, each.verdict, ", ".join(each.expected) or "none", _by_stage(each.outcomes, stages))
         for each in members
     ]
 
 
-def _by_stage(outcomes: str, criteria: Sequence[str]) -> str:
+def _stages(criteria: Sequence[str]) -> list[tuple[str, list[int]]]:
+    """Each stage's initial with where its criteria stand."""
     initials = ["X" if stage == "execution" else stage[0].upper() for stage in STAGES]
-    groups = [
-        "".join(letter for letter, name in zip(outcomes, criteria, strict=True) if name.startswith(initial))
-        for initial in initials
-    ]
-    return " ".join(f"{initial}:{group}" for initial, group in zip(initials, groups, strict=True))
+    return [(initial, [at for at, name in enumerate(criteria) if name.startswith(initial)]) for initial in initials]
+
+
+def _by_stage(outcomes: str, stages: Sequence[tuple[str, Sequence[int]]]) -> str:
+    return " ".join(f"{initial}:{''.join([outcomes[at] for at in places])}" for initial, places in stages)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 LONGEST = 600
@@ -46,3 +47,12 @@ def hypertext(text: object) -> str:
     """A text as HTML that renders as that text, also inside an attribute."""
     shown = visible(text)
     return html.escape(shown, quote=True) if _SPECIAL.search(shown) else shown
+
+
+def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """The lines of a Markdown table; every cell renders as its text."""
+    return [
+        f"| {' | '.join(heads)} |",
+        f"|{'---|' * len(heads)}",
+        *(f"| {' | '.join(map(markdown, row))} |" for row in rows),
+    ]

@@ -17,7 +17,7 @@ from mt5canary.link.dialect import NO_PROTOCOL, UPGRADE
 from mt5canary.link.exchange import Exchange, Recorder, Refused
 from mt5canary.link.identity import ExpectedEnds
 from mt5canary.link.latency import RoundTrips
-from mt5canary.link.market import QuotesSeen
+from mt5canary.link.market import Pause, QuotesSeen
 from mt5canary.link.session import ReadSession
 from mt5canary.measurement import Measurement, unproven
 from mt5canary.plan import Limits, Target
@@ -47,6 +47,7 @@ class LinkInspection:
         finding: Tell,
         log: Tell,
         record: Recorder = _no_record,
+        pause: Pause = time.sleep,
     ) -> None:
         self._session = session
         self._endpoint = endpoint
@@ -56,6 +57,7 @@ class LinkInspection:
         self._finding = finding
         self._log = log
         self._record = record
+        self._pause = pause
 
     @cached_property
     def resolution(self) -> remoteness.Resolution:
@@ -109,7 +111,7 @@ class LinkInspection:
     def quotes(self) -> QuotesSeen:
         """A short look at the market."""
         self.hello  # noqa: B018 -- HELLO goes first and alone
-        return market.watch_quotes(self._session, self._symbol)
+        return market.watch_quotes(self._session, self._symbol, pause=self._pause)
 
     @cached_property
     def offset(self) -> ClockOffset:

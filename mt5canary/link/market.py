@@ -7,6 +7,7 @@ is open it is a finding: a stub's constant price looks exactly so.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import pairwise
 
@@ -18,6 +19,9 @@ from mt5canary.wire.replies import Tick
 
 TICK_DEADLINE = timedelta(seconds=5)
 TICK_PAUSE_SECONDS = 0.02
+
+Pause = Callable[[float], object]
+"""Lets so many seconds go by."""
 
 WIDEST_SPREAD_PERCENT = 1.0
 LARGEST_STEP_PERCENT = 1.0
@@ -47,8 +51,13 @@ class QuotesSeen(Struct, frozen=True, kw_only=True):
         return len({tick.time_msc for tick in self.ticks}) >= 2
 
 
-def watch_quotes(session: ReadSession, symbol: str, wait: timedelta = TICK_DEADLINE) -> QuotesSeen:
-    """Ask for quotes until two with different times were seen or the deadline; then ask whether the session is open."""
+def watch_quotes(
+    session: ReadSession, symbol: str, wait: timedelta = TICK_DEADLINE, pause: Pause = time.sleep
+) -> QuotesSeen:
+    """Ask for quotes until two with different times were seen or the deadline; then ask whether the session is open.
+
+    ``pause`` is called with the seconds between two looks, and may use them.
+    """
     deadline = time.monotonic() + wait.total_seconds()
     ticks: list[Tick] = []
     while True:
@@ -62,7 +71,7 @@ def watch_quotes(session: ReadSession, symbol: str, wait: timedelta = TICK_DEADL
         if time.monotonic() >= deadline:
             is_open = session.symbol(symbol).session_open
             return QuotesSeen(ticks=tuple(ticks), received_wall=received, session_open=is_open)
-        time.sleep(TICK_PAUSE_SECONDS)
+        pause(TICK_PAUSE_SECONDS)
 
 
 def market_moves(quotes: QuotesSeen) -> list[Measurement]:

@@ -42,7 +42,8 @@ def resolve(host: str, port: int) -> Resolution:
         if not _HOST_NAME.fullmatch(host) or _NUMBERS_ONLY.fullmatch(host):
             raise Finding(f"the gateway's host {host!r} is neither an IP address nor a host name") from None
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        # as bytes: a host name here is ASCII, and a text would load the tables of international names for it
+        found = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise Finding(f"the gateway's host {host!r} cannot be resolved: {reason}; check the name and DNS") from None

@@ -67,8 +67,16 @@ class Watchdog:
         """Whether it still watches."""
         return self._process.poll() is None
 
-    def tell(self, news: bytes) -> None:
-        """Tell it how the order stands, so that it knows whether one can still arrive; it may be dead already."""
+    def order_left(self) -> None:
+        """Tell it that an order may be under way, so that one can still arrive."""
+        self._tell(AWAITED)
+
+    def order_answered(self) -> None:
+        """Tell it that the order's outcome is known."""
+        self._tell(ANSWERED)
+
+    def _tell(self, news: bytes) -> None:
+        """Tell it how the order stands; it may be dead already."""
         assert self._process.stdin is not None
         if not self._process.stdin.closed:
             with contextlib.suppress(BrokenPipeError):

@@ -18,6 +18,8 @@ from mt5canary.plan.fields import MASK, NO_AGE, Secret
 from mt5canary.plan.schema import Limits, Order, Plan, Target
 from mt5canary.plan.sections import Section
 
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
 
 @dataclass(frozen=True)
 class Resolved:
@@ -78,7 +80,7 @@ class Resolved:
 
     @cached_property
     def _masked_yaml(self) -> str:
-        return yaml.dump(self.masked(), Dumper=yaml.SafeDumper, sort_keys=False, default_flow_style=False)
+        return yaml.dump(self.masked(), Dumper=_DUMPER, sort_keys=False, default_flow_style=False)
 
     @cached_property
     def digest(self) -> str:

@@ -14,6 +14,7 @@ import msgspec
 from mt5canary.errors import UsageProblem
 from mt5canary.evidence import books, documents, manifest
 from mt5canary.evidence.chain import parse
+from mt5canary.evidence.execution_plan import EXECUTION_PLAN, execution_plan
 from mt5canary.evidence.manifest import ChainHead, Manifest
 from mt5canary.evidence.records import settings_of
 from mt5canary.evidence.run import CHAIN_NAME
@@ -203,8 +204,8 @@ def _judge_documents(found: Verification, folder: Path, evidence: Evidence, acco
         report = documents.completion_report(concluded, verdict)
         rendered[documents.COMPLETION_REPORT] = report.encode("utf-8", "backslashreplace")
         settings = settings_of(records)
-        plan = documents.execution_plan(settings, found.title, accounts.criteria, rehearsal=verdict.rehearsal)
-        rendered[documents.EXECUTION_PLAN] = plan.encode()
+        plan = execution_plan(settings, found.title, accounts.criteria, rehearsal=verdict.rehearsal)
+        rendered[EXECUTION_PLAN] = plan.encode()
     wrong = [name for name, content in rendered.items() if not _is_same(folder / name, content, whole=is_whole)]
     for name in wrong:
         found.add(name, State.CONTRADICTED, "it is not what the records give when it is rendered again")
@@ -219,18 +220,18 @@ def _judge_documents(found: Verification, folder: Path, evidence: Evidence, acco
 
 def _judge_page(found: Verification, folder: Path, last: int, verdict: Verdict) -> None:
     """Render the page's own part again, from the records up to the verdict's; a run without a page has none."""
-    from mt5canary.evidence import page
+    from mt5canary.evidence.page.static import find_static_part, static_part
 
     path = folder / PAGE
     if not path.is_file():
         return
-    part = page.find_static_part(path.read_text(encoding="utf-8", errors="replace"))
+    part = find_static_part(path.read_text(encoding="utf-8", errors="replace"))
     if part is None:
         found.add(PAGE, State.CONTRADICTED, "it does not hold the run's own part once, as it is written")
         return
     stored, language = part
     with (folder / CHAIN_NAME).open("rb") as file:  # every link of it was checked already
-        again = page.static_part(map(parse, islice(file, last + 1)), verdict, language)
+        again = static_part(map(parse, islice(file, last + 1)), verdict, language)
     if again == stored:
         found.add(
             PAGE, State.HOLDS, "its own part is rendered again to the same bytes; the table below is pytest-html's"

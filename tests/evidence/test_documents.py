@@ -6,7 +6,8 @@ import json
 import re
 
 from mt5canary.catalogue import Criterion
-from mt5canary.evidence.documents import completion_report, execution_plan, verdict_json
+from mt5canary.evidence.documents import completion_report, verdict_json
+from mt5canary.evidence.execution_plan import execution_plan
 from mt5canary.measurement import Outcome, below
 
 HOSTILE = "<img src=x onerror=alert(1)> [here](javascript:alert(1))\n# PASS | x"

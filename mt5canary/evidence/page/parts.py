@@ -82,9 +82,9 @@ def clock(nanoseconds: int) -> Markup:
     return tag("time", whole[11:23], datetime=whole)
 
 
-def quoted(words: Words, text: object) -> Markup:
+def quoted(words: Words, text: object) -> object:
     """A text of the records, which are in English whatever the page's language is."""
-    return tag("span", text, lang=None if words.language == "en" else "en")
+    return text if words.language == "en" else tag("span", text, lang="en")
 
 
 def legend(entries: Iterable[tuple[str, str]]) -> Markup:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mt5canary.evidence import page
 from mt5canary.evidence.page.archive import MOST_SHOWN, choose
 from mt5canary.evidence.page.facts import gather
+from mt5canary.evidence.page.static import static_part
 
 
 def _shown(records) -> list[int]:  # type: ignore[no-untyped-def]
@@ -44,8 +44,8 @@ def test_the_page_says_how_many_there_are(records, verdict) -> None:  # type: ig
     records.add("quotes", first=0, base=0, sent=[0, 1, 2])
     records.add("reading", exchanges=10)
 
-    assert "1 of 15 exchanges are shown" in page.static_part(records.all, verdict())
-    assert "14 of them in batches" in page.static_part(records.all, verdict())
+    assert "1 of 15 exchanges are shown" in static_part(records.all, verdict())
+    assert "14 of them in batches" in static_part(records.all, verdict())
 
 
 def test_a_frame_of_a_megabyte_is_cut_and_says_so(records, verdict) -> None:  # type: ignore[no-untyped-def]
@@ -53,7 +53,7 @@ def test_a_frame_of_a_megabyte_is_cut_and_says_so(records, verdict) -> None:  # 
     deals = [{"ticket": number, "comment": "x" * 3_000} for number in range(1_000)]
     records.exchange("GET_DEALS", {}, {"status": "ok", "deals": deals})
 
-    part = page.static_part(records.all, verdict())
+    part = static_part(records.all, verdict())
 
     assert len(part) < 200_000
     assert "more lines in evidence.jsonl" in part
@@ -63,7 +63,7 @@ def test_a_frame_of_a_megabyte_is_cut_and_says_so(records, verdict) -> None:  # 
 def test_only_a_signed_bundle_names_its_key_and_its_statement(records, verdict) -> None:  # type: ignore[no-untyped-def]
     """An unsigned one says what its chain shows, and what it does not."""
     records.add("run", challenge="seen before", signed_by="SHA256:abc")
-    signed, unsigned = (page.static_part(kept, verdict()) for kept in (records.all, []))
+    signed, unsigned = (static_part(kept, verdict()) for kept in (records.all, []))
 
     for expected in ("signed by the key SHA256:abc", "challenge was: seen before", 'href="attestation.json"'):
         assert expected in signed

@@ -7,9 +7,9 @@ from array import array
 
 import pytest
 
-from mt5canary.evidence import page
 from mt5canary.evidence.page.facts import Facts, RoundTrips, gather
 from mt5canary.evidence.page.latency import MOST_INTERVALS, percentile_bound, work_out
+from mt5canary.evidence.page.static import static_part
 from mt5canary.statistics import binomial_tail
 
 MS = 1_000_000
@@ -121,7 +121,7 @@ def test_the_chart_draws_every_interval(records, verdict) -> None:  # type: igno
     _settings(records)
     _batch(records, [1.0] * 12_000)
 
-    part = page.static_part(records.all, verdict())
+    part = static_part(records.all, verdict())
     line = part.split('class="median"')[0].rpartition('points="')[2].partition('"')[0]
 
     assert len(line.split()) == 1200
@@ -132,7 +132,7 @@ def test_figures_say_what_they_claim(records, verdict) -> None:  # type: ignore[
     _settings(records)
     _batch(records, [1.0] * 298 + [150.0])
 
-    part = page.static_part(records.all, verdict())
+    part = static_part(records.all, verdict())
 
     assert "99th percentile 1 ms from 299 round trips, 0 of them without a reply." in part
     assert "1 were at or over the limit of 100 ms: at 95% confidence, at most 1.6 % of all would be." in part

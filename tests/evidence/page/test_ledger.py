@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from mt5canary.evidence import page
 from mt5canary.evidence.page.facts import gather
 from mt5canary.evidence.page.ledger import read_ledger
+from mt5canary.evidence.page.static import static_part
 
 
 def _account(records: Any, balance: float, **rest: Any) -> None:
@@ -48,7 +48,7 @@ def test_a_cent_that_no_deal_explains_is_shown(records, verdict) -> None:  # typ
     _run(records, 199.89, _deal(2), _deal(3, -0.1))
 
     ledger = read_ledger(gather(records.all))
-    part = page.static_part(records.all, verdict())
+    part = static_part(records.all, verdict())
 
     assert ledger is not None
     assert ledger.difference == Decimal("-0.01")
@@ -62,7 +62,7 @@ def test_one_reading_is_no_ledger(records, verdict) -> None:  # type: ignore[no-
     records.exchange("GET_ACCOUNT", {}, None, failure="no reply")
 
     assert read_ledger(gather(records.all)) is None
-    assert "The account was not read twice" in page.static_part(records.all, verdict())
+    assert "The account was not read twice" in static_part(records.all, verdict())
 
 
 def test_a_reply_without_a_balance_leaves_it_open(records, verdict) -> None:  # type: ignore[no-untyped-def]
@@ -70,7 +70,7 @@ def test_a_reply_without_a_balance_leaves_it_open(records, verdict) -> None:  # 
     records.exchange("GET_ACCOUNT", {}, {"status": "ok", "currency": "USD"})
     _account(records, 200.0)
 
-    part = page.static_part(records.all, verdict())
+    part = static_part(records.all, verdict())
 
     assert "A reply without a balance leaves this open." in part
     assert "unexplained" not in part.partition("</style>")[2]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mt5canary.evidence import page
+from mt5canary.evidence.page.static import static_part
 from mt5canary.measurement import below
 from tests.browser import browser, opened
 
@@ -30,7 +30,7 @@ def test_an_endless_word_makes_nothing_wider(records, verdict, result, order, tm
     records.add("drift", after_seconds=5.0, rows=3, problem=ENDLESS, features=[drifted])
     measured = below(ENDLESS, 1.0, 2, ENDLESS)
     failed = result("L1", "link", "FAIL", ENDLESS, title=ENDLESS, measurements=[measured], findings=[ENDLESS])
-    part = page.static_part(records.all, verdict(failed, order=order, target=ENDLESS, run=ENDLESS))
+    part = static_part(records.all, verdict(failed, order=order, target=ENDLESS, run=ENDLESS))
     head = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
     (tmp_path / "page.html").write_text(f"{head}<title>x</title><main>{part}</main>", encoding="utf-8")
 

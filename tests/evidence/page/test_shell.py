@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mt5canary.evidence.page import UnknownPage, finish
+from mt5canary.evidence.page.shell import UnknownPage, finish
 from mt5canary.evidence.words import ENGLISH, Words
 
 PAGE = """<!DOCTYPE html>

@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from mt5canary.evidence import page
-from mt5canary.evidence.page.static import LINKS
+from mt5canary.evidence.page import rows
+from mt5canary.evidence.page.static import LINKS, find_static_part, static_part
 from mt5canary.evidence.words import LANGUAGES
 from mt5canary.measurement import Outcome, below, equal
 
@@ -113,7 +113,7 @@ def test_nothing_from_outside_becomes_a_tag(records, verdict, result, language) 
     measured = below(HOSTILE, 1.0, 2, HOSTILE)
     hostile = result("L1", "link", "FAIL", HOSTILE, title=HOSTILE, measurements=[measured], findings=[HOSTILE])
 
-    read = _read(page.static_part(records.all, verdict(hostile, target=HOSTILE, run=HOSTILE), language))
+    read = _read(static_part(records.all, verdict(hostile, target=HOSTILE, run=HOSTILE), language))
 
     assert read.tags <= OWN_TAGS
     assert read.attributes <= OWN_ATTRIBUTES
@@ -126,22 +126,22 @@ def test_the_same_records_give_the_same_bytes(records, verdict, order, language)
     records.canary()
     judged = verdict(order=order, flat=True)
 
-    part = page.static_part(iter(records.all), judged, language)
+    part = static_part(iter(records.all), judged, language)
 
-    assert page.static_part(records.all, judged, language) == part
-    assert page.find_static_part(f"<html><body>{part}<p></body></html>") == (part, language)
-    assert page.find_static_part(part + part) is None
+    assert static_part(records.all, judged, language) == part
+    assert find_static_part(f"<html><body>{part}<p></body></html>") == (part, language)
+    assert find_static_part(part + part) is None
 
 
 def test_what_comes_after_the_verdict_changes_nothing(records, verdict) -> None:  # type: ignore[no-untyped-def]
     """The page shows the run up to its verdict; lines that are logged afterwards are no part of it."""
     records.canary()
     records.add("verdict", verdict="PASS")
-    before = page.static_part(records.all, verdict())
+    before = static_part(records.all, verdict())
     records.exchange("GET_TICK", {}, {"status": "ok"})
     records.add("event", name="late")
 
-    assert page.static_part(records.all, verdict()) == before
+    assert static_part(records.all, verdict()) == before
 
 
 def test_every_link_of_the_page_leads_somewhere(records, verdict, result, order) -> None:  # type: ignore[no-untyped-def]
@@ -149,7 +149,7 @@ def test_every_link_of_the_page_leads_somewhere(records, verdict, result, order)
     records.canary()
     results = [result("L1", "link"), result("G2", "guardrails", "UNPROVEN"), result("E1", "evidence", "BLOCKED")]
 
-    read = _read(page.static_part(records.all, verdict(*results, order=order, flat=True)))
+    read = _read(static_part(records.all, verdict(*results, order=order, flat=True)))
 
     inside = {link[1:] for link in read.links if link.startswith("#")}
     assert {*LINKS, "L1", "G2", "E1"} == inside
@@ -164,7 +164,7 @@ def test_the_page_says_it_all_without_a_script(records, verdict, result, no_samp
     blocked = result("E1", "evidence", "BLOCKED", "not tried")
 
     text = _read(
-        page.static_part(records.all, verdict(result("L1", "link"), unproven, blocked, order=order, flat=True))
+        static_part(records.all, verdict(result("L1", "link"), unproven, blocked, order=order, flat=True))
     ).text
 
     for expected in ("REHEARSAL", "Decided by G3:", "too few rows", "BLOCKED", "unproven (n=0)", "Flat: no position"):
@@ -177,12 +177,12 @@ def test_the_page_says_it_all_without_a_script(records, verdict, result, no_samp
 
 def test_a_run_against_a_broker_says_no_rehearsal(records, verdict) -> None:  # type: ignore[no-untyped-def]
     """The band across the top is a rehearsal's alone."""
-    assert "REHEARSAL" not in page.static_part(records.all, verdict(rehearsal=False))
+    assert "REHEARSAL" not in static_part(records.all, verdict(rehearsal=False))
 
 
 def test_nothing_proven_is_said_as_such(records, verdict, result) -> None:  # type: ignore[no-untyped-def]
     """A run of blocked and unproven criteria shows no figure that looks like one."""
-    text = _read(page.static_part([], verdict(result("L1", "link", "UNPROVEN", "not run"), order=None))).text
+    text = _read(static_part([], verdict(result("L1", "link", "UNPROVEN", "not run"), order=None))).text
 
     for expected in ("none filled", "not measured", "No round trip was measured", "No drift check was recorded"):
         assert expected in text
@@ -193,7 +193,7 @@ def test_a_position_that_may_be_open_is_an_alarm(records, verdict) -> None:  # t
     """What a person must do stands in the page, as steps, before the criteria."""
     records.exchange("OPEN", {"symbol": "EURUSD", "magic": 1196}, None, failure="no reply within 15 s")
 
-    part = page.static_part(records.all, verdict())
+    part = static_part(records.all, verdict())
 
     assert '<div class="alarm">' in part
     assert "<ol><li>Log in to the account" in part
@@ -204,7 +204,7 @@ def test_chinese_says_it_in_chinese(records, verdict, order) -> None:  # type: i
     """The page's own words are Chinese; what the records hold stays as it is, marked as English."""
     records.canary()
 
-    part = page.static_part(records.all, verdict(order=order, flat=True), "zh")
+    part = static_part(records.all, verdict(order=order, flat=True), "zh")
     text = _read(part).text
 
     for expected in ("演练", "已平仓", "成功准则", "网关地址是远程地址", "如何验证"):
@@ -215,7 +215,7 @@ def test_chinese_says_it_in_chinese(records, verdict, order) -> None:  # type: i
 
 def test_columns_and_cells_belong_together(result) -> None:  # type: ignore[no-untyped-def]
     """As many cells as headers, named alike so that the table can be sorted by them."""
-    headers, cells = page.headers(), page.cells("BLOCKED", "X1 <b>")
+    headers, cells = rows.headers(), rows.cells("BLOCKED", "X1 <b>")
 
     assert len(headers) == len(cells)
     assert [name in header for name, header in zip(("verdict", "criterion"), headers, strict=True)] == [True, True]
@@ -226,14 +226,14 @@ def test_columns_and_cells_belong_together(result) -> None:  # type: ignore[no-u
 
 def test_a_test_without_a_criterion_has_empty_cells() -> None:
     """The columns are filled for criteria alone."""
-    assert page.cells(None, "") == ('<td class="col-verdict"></td>', '<td class="col-criterion"></td>')
+    assert rows.cells(None, "") == ('<td class="col-verdict"></td>', '<td class="col-criterion"></td>')
 
 
 def test_an_unfolded_row_shows_outcome_and_figures(result, no_samples) -> None:  # type: ignore[no-untyped-def]
     """The row's details begin with outcome and reason, and escape both."""
     made = result("G2", "guardrails", "UNPROVEN", "<b>", measurements=[no_samples], findings=["odd"])
 
-    assert page.details(made) == [
+    assert rows.details(made) == [
         "G2 UNPROVEN: &lt;b&gt;\n",
         "P99: unproven (n=0), limit &lt; 100 ms\n",
         "finding: odd\n",
@@ -242,7 +242,7 @@ def test_an_unfolded_row_shows_outcome_and_figures(result, no_samples) -> None: 
 
 def test_every_outcome_has_a_colour(records, verdict) -> None:  # type: ignore[no-untyped-def]
     """No outcome falls back to the page's plain text."""
-    style = page.static_part(records.all, verdict()).partition("</style>")[0]
+    style = static_part(records.all, verdict()).partition("</style>")[0]
 
     assert all(f".outcome-{outcome} {{" in style for outcome in Outcome)
 
@@ -252,7 +252,7 @@ def test_only_what_passed_is_folded_away(records, verdict, result, no_samples) -
     passed = result("L1", "link", measurements=[below("a", 1, 2)])
     unproven = result("G2", "guardrails", "UNPROVEN", measurements=[no_samples])
 
-    part = page.static_part(records.all, verdict(passed, unproven))
+    part = static_part(records.all, verdict(passed, unproven))
 
     assert part.count("<details open>") == 1
     assert part.index('id="G2"') < part.index("<details open>")
@@ -264,7 +264,7 @@ def test_a_row_shows_limit_value_samples_margin_and_level(records, verdict, resu
     records.add("outcome", criterion="L6", outcome="FAIL", reason="slow")
     measured = [equal("shape", "plain", "plain"), below("round trip P99", 150.0, 100, "ms", 299)]
 
-    part = page.static_part(records.all, verdict(result("L6", "link", "FAIL", "slow", measurements=measured)))
+    part = static_part(records.all, verdict(result("L6", "link", "FAIL", "slow", measurements=measured)))
     row = part.split('<tbody id="L6">')[1].split("</tr>")[0]
 
     for expected in (">round trip P99<", ">150 ms<", ">&lt; 100<", ">299<", ">50 ms beyond<", ">E1<"):
