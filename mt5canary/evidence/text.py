@@ -45,6 +45,11 @@ def _markdown(text: str) -> str:
 
 def hypertext(text: object) -> str:
     """A text as HTML that renders as that text, also inside an attribute."""
+    return _hypertext(text if type(text) is str else str(text))
+
+
+@lru_cache(maxsize=4096)  # a page says the same few words in most of its cells
+def _hypertext(text: str) -> str:
     shown = visible(text)
     return html.escape(shown, quote=True) if _SPECIAL.search(shown) else shown
 
