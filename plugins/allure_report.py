@@ -18,7 +18,6 @@ from allure_commons.types import AttachmentType, LabelType
 
 from mt5canary.catalogue import Criterion
 from mt5canary.evidence import allure, wording
-from mt5canary.evidence.chain import parse
 from mt5canary.evidence.exchanges import as_attachment
 from mt5canary.evidence.run import Run
 from mt5canary.evidence.verdict import CriterionResult
@@ -85,8 +84,7 @@ class AllureReport:
     def _attach_exchanges(self, test: TestResult) -> None:
         with self._run.chain.path.open("rb") as file:
             file.seek(self._begun_at)
-            records = [parse(line) for line in file]
-        attachment = as_attachment(records)
+            attachment = as_attachment(file)
         if attachment["exchanges"]:
             self._logger.attach_data(
                 str(uuid4()),

@@ -24,6 +24,8 @@ from mt5canary.errors import Finding
 
 FIRST = "0" * 64
 _PREFIX_LENGTH = len('{"prev":"') + 64
+_HEAD_LENGTH = 200
+"""A line's own fields, up to its kind, end before."""
 
 
 class Chain:
@@ -125,6 +127,11 @@ def lines(path: Path) -> Iterator[bytes]:
                 raise BrokenChain(f"{path.name}: record {number} carries another number")
             expected = hashlib.sha256(line).hexdigest()
             yield line
+
+
+def is_exchange(line: bytes) -> bool:
+    """Whether a chain's line is an ``exchange`` record, told without parsing it: only numbers stand before its kind."""
+    return b',"kind":"exchange"' in line[:_HEAD_LENGTH]
 
 
 def parse(line: bytes) -> dict[str, Any]:

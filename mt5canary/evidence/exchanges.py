@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from mt5canary.evidence.chain import raw, utc
+from mt5canary.evidence import chain
+from mt5canary.evidence.chain import is_exchange, raw, utc
 from mt5canary.wire.frames import FrameError, parse
 
 
@@ -68,15 +69,15 @@ def exchanges(records: Iterable[dict[str, Any]], actions: Collection[str]) -> It
             yield told(record)
 
 
-def as_attachment(records: Iterable[dict[str, Any]], at_most: int = 40) -> dict[str, Any]:
-    """The exchanges among some records as plain JSON for a reader, the first and the last of many."""
-    found = [record for record in records if record["kind"] == "exchange"]
+def as_attachment(lines: Iterable[bytes], at_most: int = 40) -> dict[str, Any]:
+    """The exchanges among some of a chain's lines as plain JSON for a reader, the first and the last of many."""
+    found = [line for line in lines if is_exchange(line)]
     kept = found if len(found) <= at_most else found[: at_most // 2] + found[-(at_most // 2) :]
     return {
         "exchanges": len(found),
         "left_out": len(found) - len(kept),
         "where_all_are": "evidence.jsonl",
-        "shown": [_plain(told(record)) for record in kept],
+        "shown": [_plain(told(chain.parse(line))) for line in kept],
     }
 
 
