@@ -28,6 +28,9 @@ from mt5canary.wire.frames import REPLY_LIMIT
 PASS_MILLISECONDS = 50
 """How long the loop waits for a frame before it looks after leases and deadlines."""
 
+ATTENDED_SECONDS = 0.002
+"""How long the loop stands by for the terminal's answer; most come sooner, and nobody else waits longer for that."""
+
 SWITCH_SECONDS = 0.0005
 """How long the worker's Python code may keep the loop from running."""
 
@@ -138,9 +141,14 @@ class Server:
         if isinstance(accepted.request, wire.FindRequest) and self._is_waiting(accepted.request.request_uuid):
             self._send(address, self._gateway.overdue(accepted, begun=True))
             return
-        job = Job(functools.partial(self._gateway.ask, accepted))
-        self._waiting[job] = _Waiting(address, accepted, time.monotonic() + accepted.seconds)
+        is_alone = not self._waiting
+        job = Job(functools.partial(self._gateway.ask, accepted), attended=is_alone)
+        waiting = _Waiting(address, accepted, time.monotonic() + accepted.seconds)
         self._worker.submit(job)
+        if is_alone and job.attend(ATTENDED_SECONDS):
+            self._end(job, waiting)
+        else:
+            self._waiting[job] = waiting
 
     def _is_waiting(self, uuid: str) -> bool:
         return any(waiting.task.request.uuid == uuid for waiting in self._waiting.values())
@@ -153,17 +161,19 @@ class Server:
 
     def _deliver(self) -> None:
         for job in self._worker.finished():
-            waiting = self._waiting.pop(job, None)
-            if job.error is not None:
-                log.event("a job failed", error=f"{type(job.error).__name__}: {job.error}")
-                if waiting is not None:
-                    self._send(waiting.address, self._gateway.overdue(waiting.task, begun=True))
-            elif waiting is not None:
-                self._send(waiting.address, job.result)
-            elif isinstance(job.result, Answer):  # its client was already told that the terminal is late
-                log.write(job.result.line.with_detail(late=True))
-            else:
-                log.write(job.result)
+            self._end(job, self._waiting.pop(job, None))
+
+    def _end(self, job: Job, waiting: _Waiting | None) -> None:
+        if job.error is not None:
+            log.event("a job failed", error=f"{type(job.error).__name__}: {job.error}")
+            if waiting is not None:
+                self._send(waiting.address, self._gateway.overdue(waiting.task, begun=True))
+        elif waiting is not None:
+            self._send(waiting.address, job.result)
+        elif isinstance(job.result, Answer):  # its client was already told that the terminal is late
+            log.write(job.result.line.with_detail(late=True))
+        else:
+            log.write(job.result)
 
     def _excuse_overdue(self) -> None:
         now = time.monotonic()

@@ -20,12 +20,18 @@ CARE_SECONDS = 0.5
 
 
 class Job:
-    """Something to ask the terminal, and its result once there is one, or the error that it ended with."""
+    """Something to ask the terminal, and its result once there is one, or the error that it ended with.
 
-    def __init__(self, work: Callable[[], Any]) -> None:
+    Who makes an ``attended`` one calls ``attend`` right after it was submitted.
+    """
+
+    def __init__(self, work: Callable[[], Any], attended: bool = False) -> None:
         self._work = work
         self._lock = threading.Lock()
         self._state = "waiting"
+        self._is_attended = attended
+        self._over = threading.Lock()
+        self._over.acquire()
         self.result: Any = None
         self.error: Exception | None = None
 
@@ -36,8 +42,19 @@ class Job:
                 self._state = "cancelled"
             return self._state == "cancelled"
 
+    def attend(self, seconds: float) -> bool:
+        """Wait for the job's end, and be woken sooner than by a signal through a socket.
+
+        False where it goes on, so that it will be among ``Worker.finished``.
+        """
+        if self._over.acquire(timeout=seconds):
+            return True
+        with self._lock:
+            self._is_attended = False
+            return self._state == "done"
+
     def do(self) -> bool:
-        """Do the job; False where it was cancelled."""
+        """Do the job; True where somebody must be told of its end, who is not attending it and did not cancel it."""
         with self._lock:
             if self._state == "cancelled":
                 return False
@@ -46,7 +63,10 @@ class Job:
             self.result = self._work()
         except Exception as error:  # the thread must live on for the next job
             self.error = error
-        return True
+        with self._lock:
+            self._state = "done"
+            self._over.release()
+            return not self._is_attended
 
 
 class Worker:

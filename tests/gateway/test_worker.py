@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import zmq
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mt5canary.gateway.worker import Job, Worker
 from tests.gateway.conftest import eventually
@@ -68,3 +71,37 @@ def test_a_waiting_job_can_be_cancelled_and_a_begun_one_not(worker: Worker) -> N
 def test_the_terminal_is_looked_after_between_jobs(worker: Worker, looked: list[str]) -> None:
     """Idle or not, the worker looks after the terminal again and again."""
     eventually(lambda: len(looked) >= 2)
+
+
+def test_an_attended_job_is_over_without_a_signal(worker: Worker) -> None:
+    """Who attended it has its result; it is told once, and one that fails is over too."""
+    for job, result in ((Job(lambda: 7, attended=True), 7), (Job(lambda: 1 // 0, attended=True), None)):
+        worker.submit(job)
+        assert job.attend(10.0) is True
+        assert job.result == result
+    last = Job(lambda: 3)
+    worker.submit(last)
+    assert done(worker, 1) == [last]
+
+
+def test_a_job_that_outlasts_its_attendance_is_signalled(worker: Worker) -> None:
+    """The wait ends, the job goes on, and its end is told as that of any other."""
+    release = threading.Event()
+    job = Job(lambda: release.wait(10), attended=True)
+    worker.submit(job)
+    assert job.attend(0.01) is False
+    assert worker.finished() == []
+    release.set()
+    assert done(worker, 1) == [job]
+
+
+@given(seconds=st.floats(0.0, 0.0005), works=st.floats(0.0, 0.0005))
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_comes_first_a_job_is_told_once(worker: Worker, seconds: float, works: float) -> None:
+    """Its end and the end of the wait for it, close together in either order: it is told here or there, never twice."""
+    until = time.monotonic() + works
+    job = Job(lambda: [None for _ in iter(lambda: time.monotonic() < until, False)], attended=True)
+    worker.submit(job)
+    if not job.attend(seconds):
+        assert done(worker, 1) == [job]
+    assert worker.finished() == []
