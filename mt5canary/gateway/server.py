@@ -146,6 +146,8 @@ class Server:
         waiting = _Waiting(address, accepted, time.monotonic() + accepted.seconds)
         self._worker.submit(job)
         if is_alone and job.attend(ATTENDED_SECONDS):
+            if self._worker.has_finished:  # a lease's job before this one: the log tells them in their order
+                self._deliver()
             self._end(job, waiting)
         else:
             self._waiting[job] = waiting

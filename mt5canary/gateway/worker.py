@@ -90,6 +90,11 @@ class Worker:
         """Queue a job."""
         self._jobs.put(job)
 
+    @property
+    def has_finished(self) -> bool:
+        """Whether ``finished`` has something to tell."""
+        return bool(self._done)
+
     def finished(self) -> list[Job]:
         """The jobs that were done since the last time; call it when ``signals`` is readable."""
         while self.signals.poll(0):
