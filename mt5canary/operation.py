@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mt5canary.catalogue import Catalogue
-from mt5canary.errors import Finding, UsageProblem
+from mt5canary.errors import Finding, HarnessError, UsageProblem
 from mt5canary.evidence.run import Run
 from mt5canary.evidence.verdict import CriterionResult
 from mt5canary.guardian.breaker import Breaker
@@ -330,6 +330,15 @@ class Operation:
     def resolves_as_before(self) -> list[Measurement]:
         """Whether the gateway's host still stands for the addresses that L1 judged; nothing where L1 judged none."""
         return [] if self.link is None else self.link.resolves_as_before()
+
+    def ask_again_who_answers(self) -> None:
+        """At the end of a run whose order left: one that was answered by another gateway since must not go unseen.
+
+        What does not answer is in the evidence as that.
+        """
+        if self.link is not None and self.order_may_be_out:
+            with contextlib.suppress(Finding, HarnessError):
+                self.link.say_hello_again()
 
     def gateway_clock(self) -> tuple[float, float] | None:
         """How far the gateway's clock is ahead of ours and how far it may stray from that, in ms; None if unknown."""

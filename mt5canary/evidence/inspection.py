@@ -35,6 +35,7 @@ class EvidenceInspection:
         required_level: str,
         resolves_as_before: Callable[[], list[Measurement]] = list,
         gateway_clock: Callable[[], tuple[float, float] | None] = lambda: None,
+        ask_again_who_answers: Callable[[], object] = lambda: None,
     ) -> None:
         self._run = run
         self._exchanges_made = exchanges_made
@@ -42,6 +43,7 @@ class EvidenceInspection:
         self._required_level = required_level
         self._resolves_as_before = resolves_as_before
         self._gateway_clock = gateway_clock
+        self._ask_again_who_answers = ask_again_who_answers
 
     @cached_property
     def _records(self) -> list[dict[str, Any]]:
@@ -54,6 +56,7 @@ class EvidenceInspection:
 
     def every_exchange_is_recorded(self) -> list[Measurement]:
         """E3: the exchanges made are all there and in order, ticket and deal in replies of several kinds."""
+        self._ask_again_who_answers()
         made, order = self._exchanges_made(), self._run.order
         exchanges = self._exchanges
         batched = read_batches(self._records, exchanges)

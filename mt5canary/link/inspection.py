@@ -250,6 +250,10 @@ class LinkInspection:
         declared = self._declared_near or self._target.via == "tunnel"
         return shape.AT_ONCE if declared and found in (shape.FORWARDER, shape.TOO_FAST) else found
 
+    def say_hello_again(self) -> HelloReply:
+        """Ask once more who answers, over whatever connection there is now; raises Finding."""
+        return self._session.hello()
+
     def resolves_as_before(self) -> list[Measurement]:
         """At the run's end (E3): the host's name stands for what it did when L1 judged it."""
         if "resolution" not in self.__dict__:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from operator import itemgetter
 from typing import Any
 
@@ -35,8 +36,13 @@ def ledger_balances(world: World, flight: Flight) -> list[Measurement]:
 
 
 def every_exchange_is_recorded(world: World) -> list[Measurement]:
-    """E3: how many exchanges there are, that each is answered by its own reply, and that one gateway gave them all."""
+    """E3: how many exchanges there are, that each is answered by its own reply, and that one gateway gave them all.
+
+    The criterion says this of what had been asked by then: a run that ends open asks on, and what comes of that is in
+    its verdict, not in E3.
+    """
     evidence = world.evidence
+    _, last = world.span("E3")
     count = sum(1 for _ in evidence.of_kind("exchange")) + len(evidence.pings)
     batched = read_batches(evidence.records, ())
     made = count + batched.exchanges
@@ -46,12 +52,17 @@ def every_exchange_is_recorded(world: World) -> list[Measurement]:
         if ping.failure
     ]
     records = sorted([*evidence.records, *failed], key=itemgetter("seq")) if failed else evidence.records
+    records = records[: bisect_right(records, last, key=itemgetter("seq"))]
+    misdirected = bisect_right(evidence.misdirected, last)
     order = next(reversed([*evidence.of_kind("order")]), None)
     return [
         equal("exchanges in the evidence", made, made, samples=made),
         at_least("exchanges answered", evidence.answered, 1, samples=count),
         equal(
-            "replies that repeat their request's uuid", evidence.echoed, evidence.answered, samples=evidence.answered
+            "replies that repeat their request's uuid",
+            evidence.answered - misdirected,
+            evidence.answered,
+            samples=evidence.answered,
         ),
         equal("requests with a uuid of their own", len(evidence.uuids), count, samples=count),
         *continuity.one_gateway_throughout(records),

@@ -92,7 +92,8 @@ class Evidence:
         self.oddities: list[str] = []
         self.uuids: set[str] = set()
         self.answered = 0
-        self.echoed = 0
+        self.misdirected: list[int] = []
+        """The numbers of records whose reply is none to their request."""
         self.answered_too_soon = 0
         self.last_monotonic = 0
         self.is_in_order = True
@@ -211,5 +212,6 @@ def _judge_frames(evidence: Evidence, number: int, exchange: Exchange) -> None:
     try:
         answered = _read_answered(exchange.reply)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return  # what a gateway sends need not be a frame; the criteria judge it
-    evidence.echoed += answered.uuid == exchange.uuid
+        answered = Answered()  # what a gateway sends need not be a frame; the criteria judge it
+    if answered.uuid != exchange.uuid:
+        evidence.misdirected.append(number)

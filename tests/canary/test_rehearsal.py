@@ -87,7 +87,8 @@ def _deal_is_the_gateways(harness: Harness) -> None:
 
 def test_a_figure_without_samples_is_unproven_and_never_zero(harness: Harness) -> None:
     """Where the gateway is gone before the watch, latency reads unproven (n=0) and not 0.0 in every log."""
-    harness.live("-p", "intruder", "--intrude", "before-G1:kill-gateway")
+    finished = harness.live("-p", "intruder", "--intrude", "before-G1:kill-gateway")
+    assert "verify: VERIFIED" in finished.output, finished.output
     bundle = harness.bundle
     for name in ("VERIFY_LOG.log", "COMPLETION_REPORT.md", "PHYSICAL_EVIDENCE.log"):
         text = (bundle / name).read_text().partition("## Appendix")[0]

@@ -13,10 +13,15 @@ from pathlib import Path
 import pytest
 
 from mt5canary.cli import main
+from mt5canary.measurement import Outcome, worst
+from mt5canary.plan import load
 from mt5canary.plan.fields import CRITERIA
+from mt5canary.verify import evidence_stage
 from mt5canary.verify.accounts import LIVE_ONLY, required_of
 from mt5canary.verify.findings import State, Verification
+from mt5canary.verify.reading import read
 from mt5canary.verify.verification import verify
+from mt5canary.verify.world import World
 from tests.canary.harness import Harness, eventually
 from tests.verify.conftest import CHALLENGE
 from tests.verify.tampering import Forger
@@ -83,6 +88,21 @@ def test_nonce_is_made_of_the_challenge(unsigned: Path, signed: Path, flown: Har
     forger.remake_manifest()
     found = verify(signed, challenge="another")
     assert "the challenge makes" in texts(found, "challenge", State.CONTRADICTED)
+
+
+@pytest.mark.parametrize(("after", "outcome"), [(True, Outcome.PASS), (False, Outcome.FAIL)])
+def test_what_was_asked_after_e3_is_not_held_against_it(signed: Path, after: bool, outcome: Outcome) -> None:
+    """A run that ends open asks on: a loss or another's reply then says nothing of what E3 said before."""
+    evidence = read(signed / "evidence.jsonl")
+    world = World(signed, evidence, load(signed / "plan.yaml", environment={}))
+    _, last = world.span("E3")
+    place = len(evidence.records) if after else 1
+    seq = last + 1 if after else evidence.records[0]["seq"]
+    another = {"kind": "connection", "seq": seq, "connection": 99, "ends": {"peer": "198.51.100.9:5555"}}
+    evidence.records.insert(place, another)
+    evidence.misdirected.append(seq)
+    judged = evidence_stage.every_exchange_is_recorded(world)
+    assert worst([each.outcome for each in judged]) is outcome
 
 
 def test_a_run_that_was_killed_verifies_as_incomplete(harness: Harness) -> None:
