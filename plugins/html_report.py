@@ -69,12 +69,13 @@ class Page:
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
         """Put the verdict into the title, and the report above the table."""
+        from mt5canary.evidence.page.facts import spared
         from mt5canary.evidence.page.static import static_part
 
         verdict = self._run.conclude()
         if self._report is not None:
             self._report.title = wording.title(verdict)
-        prefix.append(static_part(each_readable(self._run.chain.path), verdict, self._words.language))
+        prefix.append(static_part(each_readable(self._run.chain.path, spared), verdict, self._words.language))
         prefix.append(rows.heading_of_the_table(self._words))
 
     @pytest.hookimpl(wrapper=True, trylast=True)

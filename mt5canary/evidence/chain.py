@@ -134,6 +134,11 @@ def is_exchange(line: bytes) -> bool:
     return b',"kind":"exchange"' in line[:_HEAD_LENGTH]
 
 
+def is_ping(line: bytes) -> bool:
+    """The same for an ``exchange`` record of a ``PING``, of which a run has more than of all else."""
+    return b',"kind":"exchange","action":"PING",' in line[:_HEAD_LENGTH]
+
+
 def parse(line: bytes) -> dict[str, Any]:
     """One record from its line; raises BrokenChain where the line is no JSON object."""
     try:

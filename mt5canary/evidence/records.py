@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mt5canary.evidence.chain import BrokenChain, lines, parse
+
+R = TypeVar("R")
 
 
 def readable(path: Path) -> list[dict[str, Any]]:
     """The chain's records up to the first that does not hold; criterion E5 is where a break fails the run."""
-    return list(each_readable(path))
+    return list(each_readable(path, parse))
 
 
-def each_readable(path: Path) -> Iterator[dict[str, Any]]:
-    """The same records one by one: a day's chain need not stand in memory whole."""
+def each_readable(path: Path, read: Callable[[bytes], R]) -> Iterator[R]:
+    """The same records one by one, each ``read`` from its line: a day's chain need not stand in memory whole."""
     with contextlib.suppress(BrokenChain):
         for line in lines(path):
-            yield parse(line)
+            yield read(line)
 
 
 def settings_of(records: Iterable[dict[str, Any]]) -> dict[str, Any]:

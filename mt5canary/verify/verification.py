@@ -13,7 +13,6 @@ import msgspec
 
 from mt5canary.errors import UsageProblem
 from mt5canary.evidence import books, documents, manifest
-from mt5canary.evidence.chain import parse
 from mt5canary.evidence.execution_plan import EXECUTION_PLAN, execution_plan
 from mt5canary.evidence.manifest import ChainHead, Manifest
 from mt5canary.evidence.records import settings_of
@@ -220,6 +219,7 @@ def _judge_documents(found: Verification, folder: Path, evidence: Evidence, acco
 
 def _judge_page(found: Verification, folder: Path, last: int, verdict: Verdict) -> None:
     """Render the page's own part again, from the records up to the verdict's; a run without a page has none."""
+    from mt5canary.evidence.page.facts import spared
     from mt5canary.evidence.page.static import find_static_part, static_part
 
     path = folder / PAGE
@@ -231,7 +231,7 @@ def _judge_page(found: Verification, folder: Path, last: int, verdict: Verdict) 
         return
     stored, language = part
     with (folder / CHAIN_NAME).open("rb") as file:  # every link of it was checked already
-        again = static_part(map(parse, islice(file, last + 1)), verdict, language)
+        again = static_part(map(spared, islice(file, last + 1)), verdict, language)
     if again == stored:
         found.add(
             PAGE, State.HOLDS, "its own part is rendered again to the same bytes; the table below is pytest-html's"

@@ -7,18 +7,14 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from mt5canary.evidence.chain import raw
 from mt5canary.evidence.exchanges import Told, told
-from mt5canary.evidence.page.facts import Facts
+from mt5canary.evidence.page.facts import REFUSALS, SHOWN_ENDS, SHOWN_FAILED, Facts, is_failed
 from mt5canary.evidence.page.markup import Markup, tag
 from mt5canary.evidence.page.parts import bullets, clock, folded, pairs, quoted, section, table
 from mt5canary.evidence.story import CHANGING, Step
 from mt5canary.evidence.text import hypertext, visible
 from mt5canary.evidence.verdict import Verdict
 from mt5canary.evidence.words import Words
-
-ENDS = 3
-"""How many of each action are shown from the start of the run and from its end."""
 
 MOST_FAILED = 20
 MOST_SHOWN = 200
@@ -27,8 +23,6 @@ MOST_LINES = 120
 
 ALWAYS = frozenset({*CHANGING, "GET_ORDERS", "GET_DEALS", "CHECK_ORDER", "FIND_REQUEST"})
 """What concerns the order is shown whole, as long as there is room."""
-
-REFUSALS = ("error", "ERROR", "REJECTED")
 
 FILES = (
     "COMPLETION_REPORT.md",
@@ -49,23 +43,15 @@ def choose(facts: Facts, steps: Iterable[Step]) -> list[dict[str, Any]]:
     failed: list[int] = []
     for record in facts.exchanges:
         by_action.setdefault(record["action"], []).append(record["seq"])
-        if _is_failed(record):
+        if is_failed(record):
             failed.append(record["seq"])
-    wanted.update(failed[: MOST_FAILED // 2], failed[-MOST_FAILED // 2 :])
+    wanted.update(failed[:SHOWN_FAILED], failed[-SHOWN_FAILED:])
     for numbers in by_action.values():
-        wanted.update(numbers[:ENDS], numbers[-ENDS:])
+        wanted.update(numbers[:SHOWN_ENDS], numbers[-SHOWN_ENDS:])
     for action in ALWAYS.intersection(by_action):
         wanted.update(by_action[action][:MOST_FAILED])
     found = [record for record in facts.exchanges if record["seq"] in wanted]
     return found if len(found) <= MOST_SHOWN else found[: MOST_SHOWN // 2] + found[-MOST_SHOWN // 2 :]
-
-
-def _is_failed(record: dict[str, Any]) -> bool:
-    """Whether no reply counts, or the reply says no; the bytes are searched, for parsing a day of them takes long."""
-    if record.get("failure") or record.get("reply") is None:
-        return True
-    reply = raw(record, "reply") or b""
-    return b'"status":"ok"' not in reply and b'"status": "ok"' not in reply and told(record).status in REFUSALS
 
 
 def exchanges_section(facts: Facts, steps: Iterable[Step], words: Words) -> Markup:

@@ -5,13 +5,18 @@ A day's chain holds close to a million probes, so nothing is kept of a batch but
 
 from __future__ import annotations
 
+import binascii
 from array import array
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
+from operator import itemgetter
 from typing import Any
 
+import msgspec
 from msgspec import Struct, field
 
+from mt5canary.evidence.chain import is_ping, parse
+from mt5canary.evidence.exchanges import told
 from mt5canary.evidence.records import environment_of, settings_of
 
 PROBE_TIMEOUT_MS = 1_000.0
@@ -40,12 +45,71 @@ class RoundTrips(Struct):
             ]
         )
 
-    def add_exchange(self, record: dict[str, Any]) -> None:
+    def add_trip(self, sent: int, received: int | None) -> None:
         """Take a ``PING`` that was no paced probe: it counts from when it was sent."""
-        received = record.get("received")
-        self.due.append(record["sent"])
+        self.due.append(sent)
         self.lost += received is None
-        self.milliseconds.append(PROBE_TIMEOUT_MS if received is None else (received - record["sent"]) / 1e6)
+        self.milliseconds.append(PROBE_TIMEOUT_MS if received is None else (received - sent) / 1e6)
+
+
+SHOWN_ENDS = 3
+"""How many exchanges of each action are shown from the start of the run and from its end."""
+
+SHOWN_FAILED = 10
+"""How many that failed are shown from the start and from the end, at most."""
+
+
+class Ends:
+    """The first and the last of many lines; what lies between is let go."""
+
+    def __init__(self, each: int) -> None:
+        self._each = each
+        self._first: list[bytes] = []
+        self._last: deque[bytes] = deque(maxlen=each)
+
+    def add(self, line: bytes) -> None:
+        """Take the next."""
+        (self._first if len(self._first) < self._each else self._last).append(line)
+
+    @property
+    def lines(self) -> list[bytes]:
+        """Those that were kept, in their order."""
+        return [*self._first, *self._last]
+
+
+class _Ping(Struct, gc=False):
+    """What is read of a spared ``PING``."""
+
+    seq: int
+    sent: int
+    received: int | None = None
+    failure: str | None = None
+    reply: str | None = None
+
+
+_read_ping = msgspec.json.Decoder(_Ping).decode
+
+
+def spared(line: bytes) -> dict[str, Any] | bytes:
+    """A chain's line as its record; as it is where it is one of the many ``PING``, for few of them are ever shown."""
+    return line if is_ping(line) else parse(line)
+
+
+REFUSALS = ("error", "ERROR", "REJECTED")
+
+
+def is_failed(record: dict[str, Any]) -> bool:
+    """Whether no reply to an exchange counts, or the reply says no."""
+    failure, reply = record.get("failure"), record.get("reply")
+    if failure or reply is None:
+        return True
+    return not _says_ok(reply) and told(record).status in REFUSALS
+
+
+def _says_ok(reply: str) -> bool:
+    """Whether a reply plainly says ``ok``: its bytes are searched, for parsing a day of them takes long."""
+    frame = binascii.a2b_base64(reply)
+    return b'"status":"ok"' in frame or b'"status": "ok"' in frame
 
 
 class Facts(Struct):
@@ -82,10 +146,19 @@ class Facts(Struct):
         return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def gather(records: Iterable[dict[str, Any]]) -> Facts:
-    """Read the records once, up to the one that says what the run came to."""
-    facts = Facts()
+def gather(records: Iterable[dict[str, Any] | bytes]) -> Facts:
+    """Read the records, or what ``spared`` left of them, once, up to the one that says what the run came to."""
+    facts, pings, failed = Facts(), Ends(SHOWN_ENDS), Ends(SHOWN_FAILED)
     for record in records:
+        if isinstance(record, bytes):
+            ping = _read_ping(record)
+            facts.counts["exchange"] += 1
+            facts.pings.add_trip(ping.sent, ping.received)
+            if ping.reply is not None and "PING" not in facts.answered:
+                facts.answered["PING"] = ping.seq
+            is_fine = not ping.failure and ping.reply is not None and _says_ok(ping.reply)
+            (pings if is_fine or not is_failed(parse(record)) else failed).add(record)
+            continue
         kind = record["kind"]
         if kind == "verdict":
             break
@@ -93,6 +166,8 @@ def gather(records: Iterable[dict[str, Any]]) -> Facts:
         take = _TAKES.get(kind)
         if take is not None:
             take(facts, record)
+    facts.exchanges += map(parse, (*pings.lines, *failed.lines))
+    facts.exchanges.sort(key=itemgetter("seq"))
     facts.settings = settings_of(facts.kept)
     return facts
 
@@ -102,7 +177,7 @@ def _exchange(facts: Facts, record: dict[str, Any]) -> None:
     if record.get("reply") is not None:
         facts.answered.setdefault(record["action"], record["seq"])
     if record["action"] == "PING":
-        facts.pings.add_exchange(record)
+        facts.pings.add_trip(record["sent"], record.get("received"))
     else:
         facts.kept.append(record)
 

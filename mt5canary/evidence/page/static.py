@@ -35,7 +35,7 @@ LINKS = ("missing", "criteria", "story", "ledger", "latency", "drift", "events",
 """The sections that the page's own contents lead to."""
 
 
-def static_part(records: Iterable[dict[str, Any]], verdict: Verdict, language: str = "en") -> str:
+def static_part(records: Iterable[dict[str, Any] | bytes], verdict: Verdict, language: str = "en") -> str:
     """The whole static part as one piece of HTML between two comments; the records are read once.
 
     ``language`` is one of ``words.LANGUAGES``. Texts of the records stay as they were recorded, in English.

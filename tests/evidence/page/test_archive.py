@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from mt5canary.evidence.page.archive import MOST_SHOWN, choose
-from mt5canary.evidence.page.facts import gather
+from mt5canary.evidence.page.facts import gather, spared
 from mt5canary.evidence.page.static import static_part
+from tests.evidence.made import Records
 
 
 def _shown(records) -> list[int]:  # type: ignore[no-untyped-def]
@@ -70,3 +77,33 @@ def test_only_a_signed_bundle_names_its_key_and_its_statement(records, verdict) 
         assert expected not in unsigned
     assert "The bundle is not signed" in unsigned
     assert "The bundle is not signed" not in signed
+
+
+REPLIES = st.sampled_from(
+    (
+        {"status": "ok"},
+        {"status": "error", "error_code": "UNKNOWN_SYMBOL"},
+        {"status": "pending"},
+        None,
+        b'{"status" : "ok"}',
+        b"\xff no frame",
+    )
+)
+
+
+@given(replies=st.lists(st.tuples(st.sampled_from(("PING", "GET_TICK")), REPLIES, st.booleans()), max_size=120))
+@settings(deadline=None)
+def test_a_spared_ping_changes_nothing_on_the_page(replies: list[tuple[str, Any, bool]]) -> None:
+    """The page of the lines of a chain is that of its records, whatever was answered and whatever failed."""
+    records = Records()
+    for action, reply, fails in replies:
+        records.exchange(action, {}, reply, **({"failure": "the connection ended"} if fails else {}))
+    lines = [b'{"prev":"",' + msgspec.json.encode(record)[len(b'{"prev":"",') :] for record in records.all]
+
+    facts, spare = gather(records.all), gather(map(spared, lines))
+
+    assert any(isinstance(each, bytes) for each in map(spared, lines)) == any(
+        action == "PING" for action, *_ in replies
+    )
+    assert choose(spare, []) == choose(facts, [])
+    assert (spare.counts, spare.answered, spare.pings) == (facts.counts, facts.answered, facts.pings)
