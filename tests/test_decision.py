@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from mt5canary.decision import (
     AdmissionRecord,
+    exists_and_parses,
     figures_examined,
     hash_findings,
     hash_recomputes,
@@ -219,3 +220,18 @@ def test_whatever_a_file_holds_is_read_or_a_finding(write: Write, content: bytes
     """No content at all breaks the reader."""
     with contextlib.suppress(Finding):
         write(content)
+
+
+@pytest.mark.parametrize(
+    ("changes", "failed"),
+    [
+        ({}, []),
+        ({"content": b""}, ["bytes of the decision record"]),
+        ({"members": {"decision": "GO"}}, ["required fields present"]),
+    ],
+    ids=["shipped", "empty", "one-field"],
+)
+def test_record_that_shows_nothing(changes: dict[str, Any], failed: list[str]) -> None:
+    """However it came into memory: a record without bytes or without its fields proves no decision."""
+    measured = exists_and_parses(dataclasses.replace(read(SHIPPED), **changes))
+    assert [one.name for one in measured if one.outcome is Outcome.FAIL] == failed

@@ -66,6 +66,15 @@ def test_what_is_no_one_gateway(records: tuple[Record, ...], expected: Outcome) 
     assert outcome(*records) is expected
 
 
+def test_second_witness_is_another_gateway() -> None:
+    """Its far end and its instance are its own, and what it loses is not lost to the gateway."""
+    elsewhere = connection("198.51.100.99:5555") | {"connection": 1, "role": "witness"}
+    theirs = hello("other") | {"connection": 1}
+    lost = hello("other", "no reply") | {"connection": 1}
+    ours = (connection(THERE) | {"role": "gateway"}, hello("a") | {"connection": 0})
+    assert outcome(*ours, elsewhere, theirs, lost) is Outcome.PASS
+
+
 def test_no_connection_says_nothing() -> None:
     """A run that never connected has other criteria to fail by."""
     assert one_gateway_throughout([]) == []

@@ -48,6 +48,12 @@ def test_seeded_reading_trips_its_guard(reading: Reading, limits: Limits, name: 
     assert first_breach(reading, bad, limits) is not None
 
 
+def test_seeded_latency_is_one_in_twenty(reading: Reading, limits: Limits) -> None:
+    """The seeded series is one that could be, of which most round trips are fast."""
+    said = GUARDS["latency"](reading, seeded(reading, limits)["latency"], limits)
+    assert (said or "").startswith("50 of 1000 round trips")
+
+
 def test_every_guard_is_seeded(reading: Reading, limits: Limits) -> None:
     """The self-test leaves none out."""
     assert set(seeded(reading, limits)) == set(NAMES)

@@ -86,3 +86,12 @@ def test_offset_counts_with_its_uncertainty(
     zone = ServerZone(offset_seconds=7200, residual_ms=residual_ms)
     measured = clocks_agree(offset, zone, timedelta(seconds=1), timedelta(seconds=60))
     assert worst([one.outcome for one in measured]) is expected
+
+
+@pytest.mark.parametrize(("hours", "expected"), [(14, Outcome.PASS), (-14, Outcome.PASS), (14.25, Outcome.FAIL)])
+def test_zone_that_no_country_has(hours: float, expected: Outcome) -> None:
+    """A server further from UTC than any zone tells no time that can be used."""
+    zone = ServerZone(offset_seconds=int(hours * 3600), residual_ms=0.0)
+    offset = ClockOffset(offset_ms=0.0, uncertainty_ms=1.0, samples=8)
+    measured = clocks_agree(offset, zone, timedelta(seconds=1), timedelta(seconds=60))
+    assert worst([one.outcome for one in measured]) is expected

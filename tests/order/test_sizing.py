@@ -10,18 +10,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mt5canary.link.exchange import Refused
+from mt5canary.link.session import OrderFields
 from mt5canary.measurement import Measurement, Outcome, worst
 from mt5canary.order.sizing import (
+    accepted,
     challenges,
     exposure,
     inside_limits,
     may_be_traded,
     order_fields,
+    refused_as_predicted,
     volume_choices,
     volume_is_legal,
 )
 from mt5canary.plan import Limits, Resolved
-from mt5canary.wire.replies import AccountReply, CheckReply, SymbolSpecification, Tick
+from mt5canary.wire.replies import AccountReply, CheckReply, Reply, SymbolSpecification, Tick
 
 TICK = Tick(bid=1.08, ask=1.08008, time_msc=1)
 
@@ -64,6 +68,7 @@ def test_symbol_may_be_traded(changes: dict[str, Any], side: str, expected: Outc
     [
         ("0.001", {}, Outcome.PASS),
         ("0.001", {"volume_min": 0.01, "volume_step": 0.01}, Outcome.FAIL),
+        ("0.005", {"volume_min": 0.01}, Outcome.FAIL),
         ("0.0015", {}, Outcome.FAIL),
         ("100.001", {}, Outcome.FAIL),
         ("0.3", {"volume_step": 0.1}, Outcome.PASS),
@@ -193,3 +198,52 @@ def test_every_challenge_is_impossible_for_its_own_reason(side: str, stops_level
     for name, challenge in asked.items():
         changed = [field for field in ("symbol", "volume", "sl") if getattr(challenge, field) != getattr(order, field)]
         assert len(changed) == 1, name
+
+
+class Terminal:
+    """A terminal in check that says the same to every order."""
+
+    def __init__(self, retcode: int, error_code: str | None = None) -> None:
+        self._retcode, self._error_code = retcode, error_code
+
+    def check(self, order: OrderFields) -> CheckReply:
+        """Accept with retcode 0, or refuse."""
+        if not self._retcode:
+            return CHECK
+        refusal = Reply(uuid="u", status="error", error_code=self._error_code, retcode=self._retcode)
+        raise Refused("no", refusal)
+
+
+@pytest.mark.parametrize(
+    ("terminal", "predicted"),
+    [
+        (
+            Terminal(10014),
+            {"volume zero", "volume below the minimum", "volume off the step", "volume above the maximum"},
+        ),
+        (Terminal(10016), {"stop on the wrong side", "stop too near"}),
+        (Terminal(10013), {"unknown symbol"}),
+        (Terminal(1, "UNKNOWN_SYMBOL"), {"unknown symbol"}),
+        (Terminal(0), set()),
+        (Terminal(10019, "NO_MONEY"), set()),
+    ],
+    ids=["volume", "stops", "invalid", "by-name", "accepts-all", "no-money"],
+)
+def test_refusal_must_be_the_predicted_one(terminal: Terminal, predicted: set[str]) -> None:
+    """Each impossible order has a retcode of its own; another one, or none, is not a real terminal's."""
+    spec = symbol(stops_level=20)
+    order = order_fields("EURUSD", "BUY", Decimal("0.001"), 200, 20, 1196, TICK, spec)
+    asked = challenges(order, spec, TICK)
+    said = zip(asked, refused_as_predicted(terminal, asked), strict=True)
+    assert {challenge.name for challenge, one in said if one.outcome is Outcome.PASS} == predicted
+
+
+@pytest.mark.parametrize(
+    ("changes", "failed"),
+    [({}, []), ({"retcode": 10014}, ["retcode of CHECK_ORDER"]), ({"margin": 0.0}, ["margin projected"])],
+    ids=["accepted", "retcode", "no-margin"],
+)
+def test_order_itself_is_accepted_in_check(changes: dict[str, Any], failed: list[str]) -> None:
+    """Retcode 0, and a margin that it would take."""
+    measured = accepted(msgspec.structs.replace(CHECK, **changes))
+    assert [one.name for one in measured if one.outcome is Outcome.FAIL] == failed

@@ -141,6 +141,14 @@ def other_balance(reply: dict[str, Any]) -> None:
     reply.update({"balance": 100.0} if "balance" in reply else {})
 
 
+def other_account(reply: dict[str, Any]) -> None:
+    reply.update({"login": 7} if "balance" in reply else {})
+
+
+def other_currency(reply: dict[str, Any]) -> None:
+    reply.update({"currency": "EUR"} if "balance" in reply else {})
+
+
 def no_margin(reply: dict[str, Any]) -> None:
     reply.update({"margin": 0.0} if "margin" in reply else {})
 
@@ -153,6 +161,8 @@ def no_margin(reply: dict[str, Any]) -> None:
         (no_position, "in the witness's list", Outcome.FAIL),
         (other_volume, "witness's position", Outcome.FAIL),
         (other_balance, "witness's balance", Outcome.FAIL),
+        (other_account, "witness's account", Outcome.FAIL),
+        (other_currency, "witness's currency", Outcome.FAIL),
         (no_margin, "witness's margin", Outcome.FAIL),
     ],
 )
@@ -167,17 +177,39 @@ def test_gateway_that_the_witness_contradicts(
     assert name in odd[0].name
 
 
+def test_position_that_the_witness_still_lists(witness: Witness, trading: TradingSession, position: int) -> None:
+    """A position that the gateway no longer shows and the account still has."""
+    assert witness.must_vouch("E1", trading.hello())
+    assert failed(witness.nothing_open("E1", MAGIC)) == ["positions of this magic in the witness's list"]
+    assert failed(witness.nothing_open("E1", MAGIC + 1)) == []
+
+
 def the_same(reply: dict[str, Any]) -> None:
     """Nothing is changed: the witness is the gateway itself."""
 
 
-def other_login(reply: dict[str, Any]) -> None:
-    seen_from_elsewhere(reply)
-    if "gateway" in reply:
-        reply["account"]["login"] = 7
+def other(part: str, **fields: object) -> Change:
+    """A second gateway whose ``HELLO`` says something else in one of its parts."""
+
+    def change(reply: dict[str, Any]) -> None:
+        seen_from_elsewhere(reply)
+        if "gateway" in reply:
+            reply[part] |= fields
+
+    return change
 
 
-@pytest.mark.parametrize(("change", "what"), [(the_same, "a gateway of its own"), (other_login, "login: 7")])
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (the_same, "a gateway of its own"),
+        (other("account", login=7), "login: 7"),
+        (other("account", server="Elsewhere"), "server: Elsewhere"),
+        (other("terminal", kind="mt5"), "terminal kind: mt5"),
+        (other("terminal", connected=False), "terminal connected: False"),
+    ],
+    ids=["itself", "login", "server", "kind", "not-connected"],
+)
 def test_witness_that_is_no_second_one_proves_nothing(
     witness: Witness, second: Between, trading: TradingSession, position: int, findings: list[str],
     change: Change, what: str,
