@@ -23,6 +23,7 @@ from mt5canary.measurement import (
     describe,
     equal,
     one_of,
+    settled,
     unproven,
     within,
     worst,
@@ -109,3 +110,30 @@ def test_a_rule_that_is_open_stays_open() -> None:
     """A rule of its own may leave a value with samples unproven."""
     assert by_rule("P99", 3.0, Outcome.UNPROVEN, "a bound", samples=10).outcome is Outcome.UNPROVEN
     assert by_rule("P99", 3.0, Outcome.FAIL, "a bound", samples=10).outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize(("value", "expected"), [(10, Outcome.PASS), (11, Outcome.PASS), (12, Outcome.FAIL)])
+def test_one_of_several(value: int, expected: Outcome) -> None:
+    """Any of those expected, and nothing else."""
+    assert one_of("x", value, (10, 11)).outcome is expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, Outcome.PASS),
+        ({"value": None}, Outcome.UNPROVEN),
+        ({"value": math.nan}, Outcome.UNPROVEN),
+        ({"samples": 0}, Outcome.UNPROVEN),
+        ({"value": None, "outcome": Outcome.FAIL}, Outcome.FAIL),
+        ({"samples": 0, "outcome": Outcome.UNPROVEN}, Outcome.UNPROVEN),
+        ({"value": 3.0}, Outcome.PASS),
+    ],
+    ids=str,
+)
+def test_whoever_made_it_a_pass_needs_value_and_samples(changes: dict[str, Any], expected: Outcome) -> None:
+    """A measurement that was not made by this module is held to the same; a failure stays one."""
+    fields: dict[str, Any] = {
+        "name": "x", "value": "word", "unit": "", "limit": "= word", "samples": 1, "outcome": Outcome.PASS,
+    }  # fmt: skip
+    assert settled(Measurement(**(fields | changes))) is expected

@@ -166,3 +166,39 @@ def test_this_host_knows_its_own_addresses() -> None:
     here = remoteness.own_interfaces()
     assert any(interface.ip.is_loopback for interface in here)
     assert all(why_not_remote(str(interface.ip), here) for interface in here)
+
+
+@pytest.mark.parametrize(
+    ("later", "expected"),
+    [
+        (("198.51.100.20", "198.51.100.21"), Outcome.PASS),
+        (("198.51.100.21", "198.51.100.20"), Outcome.PASS),
+        (("198.51.100.20",), Outcome.FAIL),
+        (("198.51.100.20", "198.51.100.22"), Outcome.FAIL),
+        ((), Outcome.FAIL),
+    ],
+)
+def test_name_that_stands_for_something_else(later: tuple[str, ...], expected: Outcome) -> None:
+    """The set of addresses counts, not their order."""
+    first = Resolution(host="gateway.example", addresses=("198.51.100.20", "198.51.100.21"), resolved_at=1)
+    now = Resolution(host="gateway.example", addresses=later, resolved_at=2)
+    assert worst([one.outcome for one in remoteness.resolves_as_before(first, now)]) is expected
+
+
+@pytest.mark.parametrize(
+    ("addresses", "curve", "expected"),
+    [
+        (("127.0.0.1",), True, Outcome.PASS),
+        (("192.0.2.10", "::1"), True, Outcome.PASS),
+        (("203.0.113.77",), True, Outcome.PASS),
+        (("127.0.0.1", "224.0.0.1"), True, Outcome.FAIL),
+        (("192.0.2.255",), True, Outcome.FAIL),
+        (("127.0.0.1",), False, Outcome.UNPROVEN),
+    ],
+)
+def test_near_end_of_a_tunnel(addresses: tuple[str, ...], curve: bool, expected: Outcome) -> None:
+    """It may be this machine's own address, not one that nobody has; who is beyond it, a pinned key alone shows."""
+    resolution = Resolution(host="gateway.example", addresses=addresses, resolved_at=1)
+    measured = remoteness.is_declared_tunnel(resolution, HERE, curve)
+    assert worst([one.outcome for one in measured]) is expected
+    assert len(measured) == len(addresses) + 1

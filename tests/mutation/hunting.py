@@ -30,15 +30,9 @@ COPIED = ("mt5canary", "plugins", "fixtures", "verification", "tests", "baseline
 FILES = ("conftest.py", "pytest.ini", "pyproject.toml", "canary.yaml", "Makefile", ".env.example", "README.md")
 
 HUNTERS = {
+    "evidence/batches.py": ("tests/guardian/test_batches.py",),
     "evidence/verdict.py": ("tests/evidence/test_verdict.py", "tests/plugins/test_outcomes.py"),
-    "guardian/judgement.py": (
-        "tests/guardian/test_judgement.py",
-        "tests/guardian/test_guards.py",
-    ),
-    "guardian/sampler.py": ("tests/guardian/test_drift.py", "tests/guardian/test_watch.py"),
-    "link/inspection.py": ("tests/link/test_base_gateway.py", "tests/link/test_situations.py"),
     "order/flight.py": ("tests/order/test_canary.py",),
-    "order/proposal.py": ("tests/order/test_proposal.py",),
 }
 """The tests that hunt a module's mutants, where they are more than the file that mirrors it."""
 
