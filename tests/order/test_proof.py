@@ -22,7 +22,7 @@ from mt5canary.order.placement import place
 from mt5canary.order.proof import FillTimes
 from mt5canary.order.reconciliation import is_active
 from mt5canary.rehearsal import SimulatedGateway
-from mt5canary.wire.replies import AccountReply, CheckReply, Deal, Order, SymbolSpecification, Tick
+from mt5canary.wire.replies import AccountReply, CheckReply, Deal, FindReply, Order, SymbolSpecification, Tick
 from tests.order.conftest import MAGIC
 
 LAG = timedelta(seconds=5)
@@ -82,6 +82,11 @@ def outcome(measurements: list[Measurement]) -> Outcome:
     return worst([one.outcome for one in measurements])
 
 
+def failed(measurements: list[Measurement]) -> set[str]:
+    """The names of the measurements that fail."""
+    return {one.name for one in measurements if one.outcome is Outcome.FAIL}
+
+
 def with_deal(books: Books, **changes: Any) -> list[Deal]:
     """The history with the opening deal changed."""
     return [msgspec.structs.replace(deal, **changes) if deal == books.opening else deal for deal in books.deals]
@@ -110,18 +115,26 @@ def test_true_books_prove_the_fill(books: Books) -> None:
 def test_fill_after_the_deadline_fails(books: Books) -> None:
     """The deadline runs from the run's start."""
     started = (books.canary.filled_monotonic or 0) - 301
-    assert outcome(proof.was_filled(books.canary, started, 300)) is Outcome.FAIL
+    assert failed(proof.was_filled(books.canary, started, 300)) == {"start of run to fill"}
 
 
 @pytest.mark.parametrize(
-    "changes", [{"ticket": 0}, {"ticket": -1}, {"volume": 0.01}, {"symbol": "GBPUSD"}, {"status": "ok"}]
+    ("changes", "name"),
+    [
+        ({"ticket": 0}, "ticket"),
+        ({"ticket": -1}, "ticket"),
+        ({"volume": 0.01}, "volume filled"),
+        ({"symbol": "GBPUSD"}, "symbol filled"),
+        ({"status": "ok"}, "status of OPEN"),
+    ],
+    ids=str,
 )
-def test_reply_of_another_fill_fails(books: Books, changes: dict[str, Any]) -> None:
+def test_reply_of_another_fill_fails(books: Books, changes: dict[str, Any], name: str) -> None:
     """A ticket of zero, another volume or another symbol is not the fill that was ordered."""
     assert books.canary.reply is not None
     reply = msgspec.structs.replace(books.canary.reply, **changes)
     canary = replace(books.canary, reply=reply)
-    assert outcome(proof.was_filled(canary, canary.filled_monotonic or 0, 300)) is Outcome.FAIL
+    assert failed(proof.was_filled(canary, canary.filled_monotonic or 0, 300)) == {name}
 
 
 def test_no_reply_proves_no_fill(books: Books) -> None:
@@ -130,21 +143,22 @@ def test_no_reply_proves_no_fill(books: Books) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "names"),
     [
-        {"symbol": "GBPUSD"},
-        {"type": "SELL"},
-        {"volume": 0.002},
-        {"magic": 7},
-        {"comment": "ABCDEFGHIJKLMN23"},
-        {"ticket": 0},
-        {"position_id": 5},
+        ({"symbol": "GBPUSD"}, {"deal's symbol"}),
+        ({"type": "SELL"}, {"deal's side"}),
+        ({"volume": 0.002}, {"deal's volume"}),
+        ({"magic": 7}, {"deal's magic"}),
+        ({"comment": "ABCDEFGHIJKLMN23"}, {"deal carries this order's nonce"}),
+        ({"ticket": 0}, {"deal ticket", "deal in the reply"}),
+        ({"position_id": 5}, {"order's position is the deal's"}),
     ],
+    ids=str,
 )
-def test_deal_that_is_not_this_runs_fails(books: Books, changes: dict[str, Any]) -> None:
+def test_deal_that_is_not_this_runs_fails(books: Books, changes: dict[str, Any], names: set[str]) -> None:
     """Each part of the deal counts: symbol, side, volume, magic, nonce, ticket, order, entry, position."""
     measured = proof.history_holds(books.canary, with_deal(books, **changes), books.orders, IN_TIME)
-    assert outcome(measured) is Outcome.FAIL
+    assert failed(measured) == names
 
 
 def test_each_part_of_the_history_is_told_by_its_own_name(books: Books) -> None:
@@ -199,22 +213,38 @@ def test_double_history_fails(books: Books) -> None:
 def test_order_behind_the_deal_must_be_the_orders(books: Books) -> None:
     """A deal with an order behind it that is not whole, or another's, fails."""
     (behind,) = proof.orders_behind(books.canary, books.orders)
-    for changes in ({"state": "CANCELED"}, {"volume_current": 0.001}, {"position_id": 1}, {"magic": 7}):
+    other: dict[str, dict[str, Any]] = {
+        "order's state": {"state": "CANCELED"},
+        "order's unfilled rest": {"volume_current": 0.001},
+        "order's position is the deal's": {"position_id": 1},
+        "order's magic": {"magic": 7},
+    }
+    for name, changes in other.items():
         orders = [msgspec.structs.replace(behind, **changes)]
-        assert outcome(proof.history_holds(books.canary, books.deals, orders, IN_TIME)) is Outcome.FAIL
+        assert failed(proof.history_holds(books.canary, books.deals, orders, IN_TIME)) == {name}
 
 
 @pytest.mark.parametrize("price", [0.5, 2.0, 1.0])
 def test_price_outside_the_quotes_fails(books: Books, price: float) -> None:
     """A price that the market around it never had is no execution."""
     deals = with_deal(books, price=price)
-    assert outcome(proof.price_is_the_markets(books.canary, deals, books.quotes, books.spec, 20)) is Outcome.FAIL
+    assert failed(proof.price_is_the_markets(books.canary, deals, books.quotes, books.spec, 20)) == {"deal's price"}
+
+
+def test_price_is_on_its_own_side_of_the_quotes(books: Books) -> None:
+    """What is sold is sold at the bid: the ask of a wide market is no price for it."""
+    sold = replace(books.canary, order=msgspec.structs.replace(books.canary.order, type="SELL"))
+    bid, ask = books.opening.price, books.opening.price + 100 * books.spec.point
+    wide = [msgspec.structs.replace(tick, bid=bid, ask=ask) for tick in books.quotes]
+    assert failed(proof.price_is_the_markets(sold, books.deals, wide, books.spec, 20)) == set()
+    assert failed(proof.price_is_the_markets(books.canary, books.deals, wide, books.spec, 20)) == {"deal's price"}
 
 
 def test_price_off_the_grid_fails(books: Books) -> None:
     """A price between two ticks cannot come from a broker."""
     deals = with_deal(books, price=books.opening.price + books.spec.tick_size / 3)
-    assert outcome(proof.price_is_the_markets(books.canary, deals, books.quotes, books.spec, 20)) is Outcome.FAIL
+    measured = proof.price_is_the_markets(books.canary, deals, books.quotes, books.spec, 20)
+    assert failed(measured) == {"price on the tick grid"}
 
 
 @pytest.mark.parametrize("quotes", [0, 1])
@@ -225,13 +255,21 @@ def test_price_without_quotes_around_it_is_unproven(books: Books, quotes: int) -
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{"symbol": "GBPUSD"}, {"type": "SELL"}, {"volume": 0.002}, {"sl": 0.0}, {"identifier": 5}, {"open_price": 1.0},
-     {"magic": 7}],
-)  # fmt: skip
-def test_position_that_is_not_the_orders_fails(books: Books, changes: dict[str, Any]) -> None:
+    ("changes", "name"),
+    [
+        ({"symbol": "GBPUSD"}, "position's symbol"),
+        ({"type": "SELL"}, "position's side"),
+        ({"volume": 0.002}, "position's volume"),
+        ({"sl": 0.0}, "position's stop"),
+        ({"identifier": 5}, "position's identifier is the deal's"),
+        ({"open_price": 1.0}, "position's price is the deal's"),
+        ({"magic": 7}, "new positions of this magic"),
+    ],
+    ids=str,
+)
+def test_position_that_is_not_the_orders_fails(books: Books, changes: dict[str, Any], name: str) -> None:
     """Each part of the position counts."""
-    assert outcome(proof.one_position(books.canary, with_position(books, **changes), books.deals)) is Outcome.FAIL
+    assert failed(proof.one_position(books.canary, with_position(books, **changes), books.deals)) == {name}
 
 
 def test_two_positions_or_none_fail(books: Books) -> None:
@@ -239,30 +277,122 @@ def test_two_positions_or_none_fail(books: Books) -> None:
     (mine,) = books.after.of_magic(MAGIC)
     for positions in ((), (mine, msgspec.structs.replace(mine, ticket=1))):
         after = replace(books.after, positions=positions)
-        assert outcome(proof.one_position(books.canary, after, books.deals)) is Outcome.FAIL
+        assert failed(proof.one_position(books.canary, after, books.deals)) == {"new positions of this magic"}
+
+
+def test_position_that_was_there_before_is_not_new(books: Books) -> None:
+    """One position more than before is the order's; one that was there already is not."""
+    before = replace(books.canary.before, positions=books.after.positions)
+    known = replace(books.canary, before=before)
+    assert failed(proof.one_position(known, books.after, books.deals)) == {"new positions of this magic"}
+
+
+def test_second_opening_deal_is_found(books: Books) -> None:
+    """One more of the same magic behind another order, or of another magic behind the same order."""
+    another = msgspec.structs.replace(books.opening, ticket=1, order=1)
+    found = proof.one_position(books.canary, books.after, [*books.deals, another])
+    assert failed(found) == {"opening deals of this magic since the order"}
+    again = msgspec.structs.replace(books.opening, ticket=1, magic=7)
+    found = proof.one_position(books.canary, books.after, [*books.deals, again])
+    assert failed(found) == {"opening deals of the order"}
+    closing = msgspec.structs.replace(books.opening, ticket=1, order=1, entry="out")
+    assert failed(proof.one_position(books.canary, books.after, [*books.deals, closing])) == set()
+
+
+def test_history_without_the_opening_shows_no_position(books: Books) -> None:
+    """The list alone shows the position, not the deal behind it."""
+    assert outcome(proof.one_position(books.canary, books.after, [])) is Outcome.UNPROVEN
+
+
+def test_order_that_the_gateway_remembers(books: Books) -> None:
+    """It knows the uuid and answers with the ticket; another, or none, fails; no answer is unproven."""
+    assert books.canary.reply is not None
+
+    def found(known: bool, reply: dict[str, Any] | None) -> Outcome:
+        return proof.is_remembered(books.canary, FindReply(uuid="u", status="ok", known=known, reply=reply)).outcome
+
+    ticket = {"ticket": books.canary.reply.ticket}
+    assert found(True, ticket) is Outcome.PASS
+    assert found(True, {"ticket": 1}) is found(True, None) is found(False, ticket) is Outcome.FAIL
+    assert proof.is_remembered(books.canary, None).outcome is Outcome.UNPROVEN
+    unanswered = replace(books.canary, reply=None)
+    assert proof.is_remembered(unanswered, FindReply(uuid="u", status="ok", known=True)).outcome is Outcome.UNPROVEN
 
 
 @pytest.mark.parametrize(
-    ("field", "by"),
-    [("margin", 0.05), ("margin", -0.04), ("balance", 0.01), ("equity", 0.01), ("free_margin", 0.01),
-     ("margin_level", 1000.0)],
-)  # fmt: skip
-def test_account_that_does_not_add_up_fails(books: Books, field: str, by: float) -> None:
-    """A cent out of place breaks an identity."""
+    ("field", "by", "names"),
+    [
+        ("margin", 0.05, {"margin taken", "free margin is equity less margin", "margin level"}),
+        ("margin", -0.03, {"margin taken", "free margin is equity less margin", "margin level"}),
+        ("balance", 0.01, {"balance moved by", "equity is balance, credit and profit"}),
+        ("equity", 0.01, {"equity is balance, credit and profit", "free margin is equity less margin"}),
+        ("free_margin", 0.01, {"free margin is equity less margin"}),
+        ("margin_level", 1000.0, {"margin level"}),
+    ],
+)
+def test_account_that_does_not_add_up_fails(books: Books, field: str, by: float, names: set[str]) -> None:
+    """A cent out of place breaks an identity; the level of so small a margin shows no cent of the equity."""
     after = with_account(books, **{field: getattr(books.after.account, field) + by})
-    assert outcome(proof.account_moved(books.canary, after, books.deals, books.check, books.spec)) is Outcome.FAIL
+    assert failed(proof.account_moved(books.canary, after, books.deals, books.check, books.spec)) == names
+
+
+def test_order_that_is_not_among_the_positions(books: Books) -> None:
+    """Figures of an account in which the position is not seen are not the order's."""
+    after = replace(books.after, positions=())
+    found = failed(proof.account_moved(books.canary, after, books.deals, books.check, books.spec))
+    assert found == {"positions seen of the order"}
 
 
 def test_account_that_did_not_move_at_all_fails(books: Books) -> None:
     """The account of before, margin zero, is what a stub would show."""
     after = replace(books.after, account=books.canary.before.account)
-    assert outcome(proof.account_moved(books.canary, after, books.deals, books.check, books.spec)) is Outcome.FAIL
+    found = failed(proof.account_moved(books.canary, after, books.deals, books.check, books.spec))
+    assert found >= {"margin taken", "margin of the account"}
+    assert "margin level" not in found
+
+
+def test_margin_that_others_took_is_set_apart(books: Books) -> None:
+    """Another's position of the same symbol takes as much for each lot; of another symbol nobody can say how much."""
+    (mine,) = books.after.of_magic(MAGIC)
+    taken = books.after.account.margin - books.canary.before.account.margin
+
+    def found(others: int, margin: float, **changes: Any) -> Outcome:
+        theirs = [msgspec.structs.replace(mine, ticket=10 + n, magic=5, **changes) for n in range(others)]
+        account = msgspec.structs.replace(books.after.account, margin=books.after.account.margin + margin)
+        after = replace(books.after, account=account, positions=(mine, *theirs))
+        measured = proof.account_moved(books.canary, after, books.deals, books.check, books.spec)
+        return next(one.outcome for one in measured if one.name == "margin taken")
+
+    assert found(1, taken) is Outcome.PASS
+    assert found(5, 0.0) is Outcome.FAIL
+    assert found(1, taken, symbol="GBPUSD") is Outcome.UNPROVEN
+
+
+def test_margin_that_others_gave_back_is_set_apart(books: Books) -> None:
+    """A position that somebody closed in between took its margin with it."""
+    (mine,) = books.after.of_magic(MAGIC)
+    gone = tuple(msgspec.structs.replace(mine, ticket=10 + n, magic=5) for n in range(5))
+    taken = books.after.account.margin - books.canary.before.account.margin
+    canary = replace(books.canary, before=replace(books.canary.before, positions=gone))
+    freed = with_account(books, margin=books.after.account.margin - 5 * taken)
+    for after, expected in ((freed, Outcome.PASS), (books.after, Outcome.FAIL)):
+        measured = proof.account_moved(canary, after, books.deals, books.check, books.spec)
+        assert next(one.outcome for one in measured if one.name == "margin taken") is expected
 
 
 def test_profit_that_does_not_mark_the_market_fails(books: Books) -> None:
     """A position's profit follows from its two prices."""
     after = with_position(books, profit=3.0)
-    assert outcome(proof.account_moved(books.canary, after, books.deals, books.check, books.spec)) is Outcome.FAIL
+    found = failed(proof.account_moved(books.canary, after, books.deals, books.check, books.spec))
+    assert found == {"position's profit marks the market"}
+
+
+@pytest.mark.parametrize(("side", "profit"), [("BUY", 0.1), ("SELL", -0.1)])
+def test_profit_follows_from_side_and_prices(books: Books, side: str, profit: float) -> None:
+    """A hundred points up are ten cents of 0.001 lot for who bought, and as much lost for who sold."""
+    canary = replace(books.canary, order=msgspec.structs.replace(books.canary.order, type=side))
+    after = with_position(books, open_price=1.08, current_price=1.081, profit=profit)
+    assert failed(proof.account_moved(canary, after, books.deals, books.check, books.spec)) == set()
 
 
 def test_position_that_is_still_open_is_not_closed(books: Books) -> None:
@@ -271,10 +401,14 @@ def test_position_that_is_still_open_is_not_closed(books: Books) -> None:
     half = [
         msgspec.structs.replace(deal, volume=0.0005) if deal.entry == "out" else deal for deal in books.closed_deals
     ]
-    assert outcome(proof.is_closed(canary, books.after, books.closed_deals, [])) is Outcome.FAIL
-    assert outcome(proof.is_closed(canary, books.closed, books.deals, [])) is Outcome.FAIL
-    assert outcome(proof.is_closed(canary, books.closed, books.closed_deals, books.orders[:1])) is Outcome.FAIL
-    assert outcome(proof.is_closed(canary, books.closed, half, [])) is Outcome.FAIL
+    assert failed(proof.is_closed(canary, books.after, books.closed_deals, [])) == {"positions of this magic"}
+    unclosed = {"closing deals of the position", "volume closed"}
+    assert failed(proof.is_closed(canary, books.closed, books.deals, [])) == unclosed
+    pending = proof.is_closed(canary, books.closed, books.closed_deals, books.orders[:1])
+    assert failed(pending) == {"pending orders of this magic"}
+    assert failed(proof.is_closed(canary, books.closed, half, [])) == {"volume closed"}
+    away = [msgspec.structs.replace(deal, position_id=1) if deal.entry == "out" else deal for deal in half]
+    assert failed(proof.is_closed(canary, books.closed, away, [])) == unclosed
 
 
 @pytest.mark.parametrize(("moved", "expected"), [(0.0, Outcome.PASS), (0.01, Outcome.FAIL), (-0.01, Outcome.FAIL)])
@@ -297,8 +431,9 @@ def test_order_that_came_to_nothing_leaves_nothing(books: Books) -> None:
     refused = replace(books.canary, state="REFUSED", reply=None)
     others = [deal for deal in books.closed_deals if deal.comment != books.canary.intent.nonce]
     assert outcome(proof.is_closed(refused, books.closed, others, [])) is Outcome.PASS
-    assert outcome(proof.is_closed(refused, books.closed, books.closed_deals, [])) is Outcome.FAIL
-    assert outcome(proof.is_closed(refused, books.after, others, [])) is Outcome.FAIL
+    executed = proof.is_closed(refused, books.closed, books.closed_deals, [])
+    assert failed(executed) == {"deals of an order that was not executed"}
+    assert failed(proof.is_closed(refused, books.after, others, [])) == {"positions of this magic"}
 
 
 def test_history_without_the_opening_shows_no_closing(books: Books) -> None:
