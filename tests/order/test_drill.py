@@ -11,7 +11,7 @@ from mt5canary.link.clock import ServerZone
 from mt5canary.link.session import OrderFields, TradingSession, new_uuid
 from mt5canary.measurement import Measurement, Outcome, worst
 from mt5canary.order.canary import new_nonce
-from mt5canary.order.drill import refusals_are_real
+from mt5canary.order.drill import judged, refusals_are_real
 from tests.link.between import Answer, Between, PassOn, answer
 from tests.order.conftest import MAGIC
 
@@ -90,3 +90,25 @@ def test_refused_order_in_the_history_fails(trading: TradingSession, between: Be
 
     between.rule = leaves_a_trace
     assert failed(drill(trading)) == ["deals, orders and positions of the two refused orders"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({}, None),
+        ({"halted": False}, "HALT is answered by halted"),
+        ({"while_halted": ("BUSY", None)}, "OPEN while halted"),
+        ({"resumed": True}, "RESUME is answered by halted"),
+        ({"below": ("ORDER_REJECTED", 10019)}, "OPEN below the minimum"),
+        ({"below": ("FILLED with ticket 1", None)}, "OPEN below the minimum"),
+        ({"traces": 1}, "deals, orders and positions of the two refused orders"),
+    ],
+    ids=str,
+)
+def test_each_answer_of_the_drill_counts(changes: dict[str, Any], name: str | None) -> None:
+    """One answer that is another than it must be fails by its own name."""
+    answers: dict[str, Any] = {
+        "halted": True, "while_halted": ("HALTED", None), "resumed": False, "below": ("ORDER_REJECTED", 10014),
+        "traces": 0,
+    }  # fmt: skip
+    assert failed(judged(**(answers | changes))) == ([name] if name else [])
