@@ -45,7 +45,7 @@ mutation: .venv/installed-dev
 
 nightly: .venv/installed-dev kill-matrix
 	$(BIN)/pytest tests -p pytester -o timeout=1800
-	$(BIN)/python -m tests.mutation --minutes 60
+	$(BIN)/python -m tests.mutation
 
 # Every kill of docs/crash-matrix.md, flown against a gateway that outlives the run; the page is written from what it saw.
 crash-matrix: .venv/installed-dev

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from mt5canary.errors import Finding
-from mt5canary.measurement import Measurement, at_least, at_most, equal, unproven
+from mt5canary.measurement import Measurement, Outcome, at_least, at_most, by_rule, equal
 from mt5canary.plan import Decision
 from mt5canary.wire.frames import FrameError, parse
 
@@ -207,11 +207,9 @@ def unproven_figures(record: AdmissionRecord) -> list[str]:
 
 def figures_examined(record: AdmissionRecord, require_evidence: bool) -> list[Measurement]:
     """The figures were examined; where the plan requires evidence, none may be left unproven (D5)."""
-    left = unproven_figures(record)
-    measurements = [at_least("figures examined", len(_REQUIRED), 1, samples=len(_REQUIRED))]
-    if require_evidence and left:
-        measurements.append(unproven("figures left unproven", "0 with require_evidence: " + "; ".join(left)))
-    return measurements
+    left = "; ".join(unproven_figures(record))
+    outcome = Outcome.UNPROVEN if require_evidence and left else Outcome.PASS
+    return [by_rule("figures left unproven", left or "none", outcome, "none with require_evidence")]
 
 
 class DecisionInspection:

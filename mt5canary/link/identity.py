@@ -137,7 +137,7 @@ def base_identity(account: AccountReply, positions: list[Position], expected: Ac
         equal("GET_ACCOUNT status", account.status, "ok"),
         equal("account currency", account.currency, expected.currency),
         at_least("account balance", account.balance, expected.min_balance, account.currency),
-        at_least("open positions listed", len(positions), 0),
+        equal("tickets of the positions listed", len({position.ticket for position in positions}), len(positions)),
         *(
             unproven(f"account {name}", f"= {getattr(expected, name)}; {UPGRADE}, by HELLO and GET_ACCOUNT")
             if value is None

@@ -14,7 +14,7 @@ from mt5canary.link.exchange import Exchange
 from mt5canary.link.identity import ExpectedEnds, is_expected
 from mt5canary.measurement import Measurement, Outcome
 from mt5canary.plan import Account
-from mt5canary.wire.replies import AccountReply, HelloReply, PingReply
+from mt5canary.wire.replies import AccountReply, HelloReply, PingReply, Position
 
 WANTED = Account(
     login=7, server="Demo", trade_mode="demo", currency="USD", leverage=100, min_balance=Decimal(100), company="Broker"
@@ -243,6 +243,16 @@ def test_ping_of_the_base_protocol(sign: dict[str, Any], outcomes: dict[str, Out
     """A PING may leave the nonce out, and must not repeat another one; HELLO stays unproven."""
     found = not_passed(identity.base_answered(pong(**sign), asked("PING")))
     assert found == {"HELLO status": Outcome.UNPROVEN} | outcomes
+
+
+def test_position_that_the_base_protocol_lists_twice() -> None:
+    """Each position has a ticket of its own."""
+    known = {"ticket": 1, "symbol": "EURUSD", "type": "BUY", "volume": 0.1, "open_price": 1.1, "current_price": 1.1}
+    one = msgspec.convert(known | {"profit": 0.0}, Position)
+    name = "tickets of the positions listed"
+    twice = identity.base_identity(money(), [one, one], WANTED)
+    assert not_passed(twice)[name] is Outcome.FAIL
+    assert name not in not_passed(identity.base_identity(money(), [one], WANTED))
 
 
 SHOWN_BY_HELLO = {

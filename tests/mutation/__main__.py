@@ -1,7 +1,7 @@
 """``make mutation``: how many mutants of the harness its tests notice; ``docs/mutation.md`` names those they do not.
 
 ``python -m tests.mutation [--minutes N] [MODULE...]``; a module by its path below ``mt5canary/``. Exit status 1 where
-fewer than 95 of 100 are noticed, or one survives without a reason in ``survivors.py``.
+fewer than 95 of 100 are noticed, one survives without a reason in ``survivors.py``, or one was not hunted.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ def main() -> int:
         print(f"survived without a reason: {each.key}")
     if len(hunted) == len(wanted) and not given.modules:
         PAGE.write_text(page(hunted, outcomes))
-    return 1 if unexplained or noticed < LEAST_SHARE * len(hunted) else 0
+    missed = unexplained or len(hunted) < len(wanted) or noticed < LEAST_SHARE * len(hunted)
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":

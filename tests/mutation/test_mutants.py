@@ -86,4 +86,18 @@ def test_a_sample_is_noticed(tmp_path: Path) -> None:
     survived = [key for key in SAMPLE if not hunting.is_noticed(known[key], copy)]
     assert survived == []
     unchanged = Mutant("decision.py", 1, "turned", "", "", 0)
-    assert all(hunting.passes(copy, hunter) for hunter in hunting.hunters(unchanged.module))
+    assert hunting.passes(copy, hunting.hunters(unchanged.module))
+
+
+@pytest.mark.parametrize("passing", [True, False])
+def test_tests_that_fail_anyway_hunt_nothing(passing: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only where the tests pass on the module as it stands do they say anything of its mutants."""
+    monkeypatch.setattr(hunting, "KEPT", tmp_path / "kept" / "known.json")
+    monkeypatch.setattr(hunting, "copy_of_the_repository", lambda folder: folder)
+    monkeypatch.setattr(hunting, "passes", lambda copy, tests: passing)
+    monkeypatch.setattr(hunting, "is_noticed", lambda mutant, copy: True)
+    told: list[str] = []
+    wanted = hunting.all_mutants(["decision.py"])
+    outcomes = hunting.hunt(wanted, told.append)
+    assert outcomes == (dict.fromkeys((each.key for each in wanted), "noticed") if passing else {})
+    assert any("its tests fail without a mutant" in text for text in told) is not passing
