@@ -6,11 +6,12 @@ its reply is on disk; one found in flight at a start is resolved against the ter
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from pathlib import Path
 from typing import NamedTuple
+
+from mt5canary.gateway.database import opened
 
 _SCHEMA = """
 BEGIN;
@@ -65,10 +66,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=FULL")
-        self._connection.executescript(_SCHEMA)
+        self._connection = opened(path, _SCHEMA)
         self._begun = 0
         self._forget(time.time())
         self._halt_reason = self._read_halt()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from random import Random
@@ -13,6 +12,7 @@ import msgspec
 
 from mt5canary.errors import UsageProblem
 from mt5canary.gateway import constants as c
+from mt5canary.gateway.database import opened
 from mt5canary.gateway.simulated.book import Book, Deal, Order, Position, Sequence
 from mt5canary.gateway.simulated.scenario import Scenario
 
@@ -46,10 +46,7 @@ class Storage:
     """Opens an account's file, or creates the account with its opening deposit."""
 
     def __init__(self, path: Path, scenario: Scenario, now_ms: int) -> None:
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=FULL")
-        self._connection.executescript(_SCHEMA)
+        self._connection = opened(path, _SCHEMA)
         self._scenario = scenario
         self._encode = msgspec.json.Encoder().encode
         row = self._connection.execute("SELECT body FROM account").fetchone()
