@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from datetime import timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from mt5canary.link.connection import CurveKeys, Route
 from mt5canary.link.dialect import Dialect
 from mt5canary.link.exchange import Exchange
 from mt5canary.link.inspection import LinkInspection
-from mt5canary.link.remoteness import resolve
+from mt5canary.link.remoteness import own_interfaces, resolve
 from mt5canary.link.session import ReadSession, Signer, TradingSession
 from mt5canary.measurement import Measurement, Outcome
 from mt5canary.order.retcodes import leaves_open
@@ -247,17 +247,26 @@ class Operation:
         declared = self.resolved.target.witness
         if declared is None:
             return None
-        from mt5canary.order.witness import Witness, WitnessSession
+        from mt5canary.order.witness import Witness, WitnessSession, stands_apart
+
+        target = self.resolved.target
+        there = cache(lambda: resolve(declared.host, declared.port))
+
+        def address() -> list[Measurement]:
+            self.record("witness_resolution", there())
+            return stands_apart(
+                declared, there(), resolve(*self.endpoint), own_interfaces(), rehearsal=target.simulated
+            )
 
         def session() -> WitnessSession:
-            route = route_to(self.resolved, declared, resolve(declared.host, declared.port).addresses[0])
+            route = route_to(self.resolved, declared, there().addresses[0])
             made = WitnessSession(route, self.record, self.run.chain.settle, Dialect(declared.protocol))
             self._sessions.append(made)
             return made
 
-        account = declared.account or self.resolved.target.account
+        account = declared.account or target.account
         deadline = self.resolved.limits.history_deadline
-        return Witness(session, declared.terminal, account, deadline, self.run.finding)
+        return Witness(session, address, declared.terminal, account, deadline, self.run.finding)
 
     def trading_session(self, clock_offset: timedelta) -> TradingSession:
         """The session that can open, with its way out armed first.

@@ -2,23 +2,27 @@
 
 A gateway that lies consistently passes everything that can be seen through it alone. A witness with the investor
 password has another gateway, another terminal and another connection, so what both show of the same deal rests on
-more than one word (level E3). One that cannot be asked, or that is no second one, proves nothing and contradicts
-nothing: the figures stay at E2. One that shows something else is a failure.
+more than one word (level E3). Its address is judged as the gateway's is (L1), and must be another than the gateway's.
+One that cannot be asked, or that is no second one, proves nothing and contradicts nothing: the figures stay at E2. One
+that shows something else is a failure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
 from mt5canary.errors import Finding, Unproven
+from mt5canary.link import remoteness
+from mt5canary.link.remoteness import Interface, Resolution
 from mt5canary.link.session import ReadSession
-from mt5canary.measurement import Measurement, Outcome, at_level, at_most, equal, unproven
+from mt5canary.measurement import Measurement, Outcome, at_level, at_most, equal, unproven, worst
 from mt5canary.money import CENT, cents
 from mt5canary.order.canary import poll
 from mt5canary.plan import Account
+from mt5canary.plan.schema import Witness as Declared
 from mt5canary.wire.replies import AccountReply, Deal, HelloReply, Position
 
 DEAL_FIELDS = Deal.__struct_fields__
@@ -35,18 +39,44 @@ class WitnessSession(ReadSession):
     role = "witness"
 
 
+def stands_apart(
+    declared: Declared,
+    witness: Resolution,
+    gateway: Resolution,
+    interfaces: Iterable[Interface],
+    *,
+    rehearsal: bool,
+) -> list[Measurement]:
+    """Whether a witness's address can be a third machine's: neither this one nor the gateway's.
+
+    In a rehearsal a simulated witness may be on this machine, where the plan declares it, as L1 lets the gateway be.
+    """
+    if rehearsal and declared.terminal == "simulated" and remoteness.is_on_loopback(witness):
+        return remoteness.is_declared_simulation(witness)
+    if declared.via == "tunnel":
+        return remoteness.is_declared_tunnel(witness, interfaces, declared.curve is not None)
+    shared = sorted({*witness.addresses} & {*gateway.addresses})
+    apart = equal("addresses that witness and gateway share", len(shared), 0, samples=len(witness.addresses))
+    if shared:
+        rule = f"none; {', '.join(shared)} is the gateway's too: two words from one machine are one"
+        apart = unproven("addresses that witness and gateway share", rule)
+    return [*remoteness.is_remote(witness, interfaces), apart]
+
+
 class Witness:
     """What the second terminal shows, held against what the gateway showed."""
 
     def __init__(
         self,
         make_session: Callable[[], WitnessSession],
+        judge_address: Callable[[], list[Measurement]],
         kind: str,
         account: Account,
         history_deadline: timedelta,
         finding: Callable[[str, str], object],
     ) -> None:
         self._make_session = make_session
+        self._judge_address = judge_address
         self._kind = kind
         self._account = account
         self._history_deadline = history_deadline
@@ -58,12 +88,19 @@ class Witness:
         return self._make_session()
 
     def _is_a_second_one(self, gateway: HelloReply) -> list[Measurement]:
-        """Whether another gateway answers for another terminal, logged in to this same account."""
+        """Whether another gateway answers for another terminal, logged in to this same account.
+
+        One whose address cannot be a third machine's is not even spoken to.
+        """
+        address = self._judge_address()
+        if worst([one.outcome for one in address]) is not Outcome.PASS:
+            return address
         hello = self._session.hello()
         if hello.account.trade_allowed:
             self._finding("X5", "the witness may trade: it is not logged in with the investor password")
         own = hello.gateway.instance
         return [
+            *address,
             equal("witness is a gateway of its own", own != gateway.gateway.instance, True),
             equal("witness's terminal kind", hello.terminal.kind, self._kind),
             equal("witness's terminal connected", hello.terminal.connected, True),

@@ -6,6 +6,7 @@ instance; what it passes on is what the broker's books really hold, until a test
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -15,10 +16,12 @@ import pytest
 
 from mt5canary.errors import LinkFinding
 from mt5canary.link.connection import Route
+from mt5canary.link.remoteness import Resolution
 from mt5canary.link.session import OrderFields, TradingSession, envelope, new_uuid
-from mt5canary.measurement import Measurement, Outcome, worst
-from mt5canary.order.witness import Witness, WitnessSession
+from mt5canary.measurement import Measurement, Outcome, equal, unproven, worst
+from mt5canary.order.witness import Witness, WitnessSession, stands_apart
 from mt5canary.plan import Resolved
+from mt5canary.plan.schema import Witness as Declared
 from mt5canary.rehearsal import SimulatedGateway
 from mt5canary.wire.requests import Close
 from tests.link.between import Answer, Between, PassOn, answer
@@ -65,6 +68,7 @@ def witness(second: Between, plan: Resolved, findings: list[str]) -> Iterator[Wi
     account = plan.target.account
     yield Witness(
         lambda: session,
+        lambda: [equal("address", "nothing", "nothing")],
         "simulated",
         account,
         timedelta(seconds=0.5),
@@ -231,10 +235,62 @@ def test_witness_that_is_not_there_proves_nothing(
         raise LinkFinding("the host does not resolve")
 
     witness = Witness(
-        nowhere, "simulated", plan.target.account, timedelta(seconds=0.5), lambda *told: findings.append(" ".join(told))
+        nowhere,
+        lambda: [equal("address", "nothing", "nothing")],
+        "simulated",
+        plan.target.account,
+        timedelta(seconds=0.5),
+        lambda *told: findings.append(" ".join(told)),
     )
     assert everything(witness, trading, position) == []
     assert findings == ["X8 no figure rests on the second witness: the host does not resolve"]
+
+
+THIS_HOST = tuple(ipaddress.ip_interface(text) for text in ("127.0.0.1/8", "192.0.2.10/24"))
+
+
+def at(*addresses: str) -> Resolution:
+    return Resolution(host="a-name", addresses=addresses, resolved_at=1)
+
+
+@pytest.mark.parametrize(
+    ("address", "terminal", "via", "rehearsal", "outcome", "what"),
+    [
+        ("198.51.100.7", "metatrader5", "direct", False, Outcome.PASS, "nothing"),
+        ("198.51.100.5", "metatrader5", "direct", False, Outcome.UNPROVEN, "is the gateway's too"),
+        ("198.51.100.5", "simulated", "direct", True, Outcome.UNPROVEN, "is the gateway's too"),
+        ("127.0.0.1", "metatrader5", "direct", False, Outcome.FAIL, "loopback"),
+        ("127.0.0.1", "simulated", "direct", False, Outcome.FAIL, "loopback"),
+        ("127.0.0.1", "simulated", "direct", True, Outcome.PASS, "True"),
+        ("192.0.2.10", "metatrader5", "direct", False, Outcome.FAIL, "this machine's own"),
+        ("192.0.2.255", "metatrader5", "direct", False, Outcome.FAIL, "broadcast"),
+        ("127.0.0.1", "metatrader5", "tunnel", False, Outcome.UNPROVEN, "only a key can show"),
+    ],
+)
+def test_witness_stands_on_a_third_machine(
+    address: str, terminal: Any, via: Any, rehearsal: bool, outcome: Outcome, what: str
+) -> None:
+    """Its address is held to L1's rules, and to be another than the gateway's; only a rehearsal's may be here."""
+    declared = Declared(terminal=terminal, host="a-name", via=via)
+    measured = stands_apart(declared, at(address), at("198.51.100.5"), THIS_HOST, rehearsal=rehearsal)
+    assert worst([one.outcome for one in measured]) is outcome
+    assert any(what in f"{one.value} {one.limit}" for one in measured if one.outcome is outcome)
+
+
+@pytest.mark.parametrize("judged", [equal("address", "loopback", "nothing"), unproven("address", "another host")])
+def test_witness_at_an_address_that_proves_nothing_is_not_spoken_to(
+    plan: Resolved, second: Between, trading: TradingSession, position: int, findings: list[str], judged: Measurement
+) -> None:
+    """Nothing rests on it, the run says so once, and what requires it does not pass."""
+    session = WitnessSession(Route(url=second.url), lambda *_: None)
+    witness = Witness(
+        lambda: session, lambda: [judged], "simulated", plan.target.account, timedelta(seconds=0.5),
+        lambda *told: findings.append(" ".join(told)),
+    )  # fmt: skip
+    assert worst([one.outcome for one in everything(witness, trading, position)]) is judged.outcome
+    assert second.actions == []
+    assert len(findings) == 1
+    assert "no figure rests on the second witness: address" in findings[0]
 
 
 def test_witness_that_falls_silent_is_given_up(
