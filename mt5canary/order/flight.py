@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any, Protocol
 
-from mt5canary.errors import Finding, Unproven
+from mt5canary.errors import Finding, LinkFinding, Unproven
 from mt5canary.link.clock import ClockOffset, ServerZone
 from mt5canary.link.exchange import Exchange, Refused
 from mt5canary.link.inspection import LinkInspection
@@ -197,11 +197,23 @@ class CanaryFlight:
         """Say what the books show of an order whose own reply said nothing: it is a position of this run's."""
         if canary.adopted is None:
             return
-        deal = self.opening_deal
+        deal = self._deal_of_the_adopted()
         if deal is None:
             self._publish("E1", canary, 0, canary.adopted.position, 0.0)
         else:
             self._publish("E2", canary, deal.ticket, deal.position_id, deal.price)
+
+    def _deal_of_the_adopted(self) -> Deal | None:
+        """The opening deal, asked once more where the connection went with the order's reply; never raises a finding.
+
+        What is known of the order stands already, and is not to be lost in what a read of the books has to say.
+        """
+        for _ in range(2):
+            try:
+                return self.opening_deal
+            except LinkFinding as finding:
+                self._run.log("order", f"the adopted order's deal was not read: {finding}", level="WARNING")
+        return None
 
     def _publish(self, level: str, canary: Canary, deal: int, position: int, price: float) -> None:
         self._fill = {

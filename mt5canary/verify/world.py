@@ -107,12 +107,16 @@ class World:
     def pages(self, exchanges: Iterable[Exchange], kind: type[R]) -> list[list[R]]:
         """Answers that may take several pages, each with its pages; a request without ``after`` begins a new one.
 
-        One that the gateway refused is no answer: who asked asked again.
+        One that the gateway refused, or whose reply was lost, is no answer: who asked asked again. A loss that nothing
+        was asked after is one: it is what the run itself ended with.
         """
         answers: list[list[R]] = []
-        for exchange in exchanges:
+        asked = list(exchanges)
+        for exchange in asked:
             if not answers or "after" not in frames.parse(exchange.request):
                 answers.append([])
+            if exchange.failure is not None and exchange is not asked[-1]:
+                continue
             with suppress(Refused):
                 answers[-1].append(read(exchange, kind))
         answered = [answer for answer in answers if answer]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.link.between import Answer, PassOn, Rule, Twice, answer, honest
+from tests.link.between import Answer, HangUp, PassOn, Rule, Twice, answer, honest
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "order-outcomes.md"
 Request = dict[str, Any]
@@ -73,6 +73,11 @@ def _late(request: Request, pass_on: PassOn) -> Answer:
     while time.monotonic() < deadline:
         time.sleep(0.05)
     return reply
+
+
+def _hung_up(request: Request, pass_on: PassOn) -> Answer:
+    pass_on()
+    return HangUp()
 
 
 def _for_another(request: Request, pass_on: PassOn) -> Answer:
@@ -206,6 +211,14 @@ SITUATIONS = (
         ADOPTED,
         rule=to_the_order(lambda request, pass_on: pass_on()[:-10]),
         says="not one of the protocol.*adopted",
+    ),
+    Situation(
+        "connections lost with the reply",
+        "the order is filled; instead of answering the gateway ends every connection, and takes new ones",
+        {**NO_FILL, "E2": "PASS", "E3": "UNPROVEN"},
+        ADOPTED,
+        rule=to_the_order(_hung_up),
+        says="ended before a reply came.*adopted",
     ),
     Situation(
         "ambiguous retcode, executed",

@@ -18,6 +18,10 @@ class Twice(bytes):
     """A reply that is sent two times."""
 
 
+class HangUp(bytes):
+    """No reply: every connection is ended instead, and new ones are taken."""
+
+
 PassOn = Callable[[], bytes]
 Rule = Callable[[dict[str, Any], PassOn], Answer]
 
@@ -46,12 +50,22 @@ class Between:
         self.upstream = upstream
         self._stopping = threading.Event()
         self._context: zmq.Context[Any] = zmq.Context()
-        self._socket = self._context.socket(zmq.ROUTER)
-        self._socket.setsockopt(zmq.LINGER, 0)
-        self._socket.bind(url or "tcp://127.0.0.1:*")
+        self._socket = self._listening(url or "tcp://127.0.0.1:*")
         self.url = str(self._socket.getsockopt_string(zmq.LAST_ENDPOINT))
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
+
+    def _listening(self, url: str) -> zmq.Socket[bytes]:
+        """A socket that listens, as soon as whoever had the address before has let go of it."""
+        socket: zmq.Socket[bytes] = self._context.socket(zmq.ROUTER)
+        socket.setsockopt(zmq.LINGER, 0)
+        while True:
+            try:
+                socket.bind(url)
+                return socket
+            except zmq.ZMQError as error:
+                if error.errno != zmq.EADDRINUSE or url.endswith("*"):
+                    raise
 
     def __enter__(self) -> Between:
         return self
@@ -74,7 +88,10 @@ class Between:
             request = json.loads(frame)
             self.received.append(request)
             said = self.rule(request, lambda frame=frame: self._forward(frame))  # type: ignore[misc]
-            if said is not None:
+            if isinstance(said, HangUp):
+                self._socket.close()
+                self._socket = self._listening(self.url)
+            elif said is not None:
                 for _ in range(2 if isinstance(said, Twice) else 1):
                     self._socket.send_multipart([*envelope, *([said] if isinstance(said, bytes) else said)])
 

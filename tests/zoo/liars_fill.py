@@ -18,7 +18,7 @@ class TicketZero(Gateway):
         return {**super().open(request), "ticket": 0}
 
 
-@liar("X7", because="the connection to")
+@liar("X7", because="ended before a reply came")
 class FilledButReplyLost(Gateway):
     """Executes the order and hangs up instead of answering."""
 

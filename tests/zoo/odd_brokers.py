@@ -266,7 +266,7 @@ class PartialFill(Gateway):
         return {**super().open({**request, "volume": request["volume"] / 2}), "retcode": 10010}
 
 
-@odd("FAIL", ("X7", "E1", "E2"), because="MT5_ORDER_FAILED")
+@odd("FAIL", ("X7", "E2"), because="MT5_ORDER_FAILED")
 class Requotes(Gateway):
     """The price has moved, and the terminal says so instead of filling."""
 
