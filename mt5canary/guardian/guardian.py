@@ -160,6 +160,7 @@ class Guardian:
             sampler=self._sampler,
             lease=self._flight.has_lease,
             booked=self._flight.booked_since,
+            compare=self._flight.compare_books,
             write=self._run.record,
             answer=self._answer,
             latency_log=self._run.folder / LOG_NAME,

@@ -18,6 +18,7 @@ from mt5canary.guardian.latencies import Latencies, Share
 from mt5canary.guardian.market import CLOSED_HALT_SECONDS, FROZEN_HALT_SECONDS
 from mt5canary.measurement import Outcome
 from mt5canary.money import cents, exact
+from mt5canary.order.reconciliation import Books, Discrepancy, reconcile, unexplained_move
 from mt5canary.plan import Limits
 from mt5canary.statistics import claim_p99
 from mt5canary.wire.replies import AccountReply, HelloReply, Position, SymbolSpecification, Tick
@@ -46,6 +47,8 @@ class Reading:
     slippage_points: float = 0.0
     booked: Decimal = Decimal(0)
     """What the deals since the order come to, other people's included."""
+    discrepancies: tuple[Discrepancy, ...] = ()
+    """What journal, positions and history do not say alike, as the state reconciler has it of this reading."""
 
 
 Guard = Callable[[Reading, Reading, Limits], str | None]
@@ -106,11 +109,12 @@ def permissions_unchanged(first: Reading, now: Reading, limits: Limits) -> str |
 
 def balance_unchanged(first: Reading, now: Reading, limits: Limits) -> str | None:
     """The balance moves by the history's deals alone while the position lives."""
-    moved = cents(now.account.balance) - cents(first.account.balance)
-    booked = now.booked - first.booked
-    if moved == booked:
-        return None
-    return f"the balance moved by {moved} {now.account.currency}, the deals in between come to {booked}"
+    return unexplained_move(first.account.balance, now.account.balance, now.booked - first.booked)
+
+
+def books_agree(first: Reading, now: Reading, limits: Limits) -> str | None:
+    """Journal, positions and history know of this run's position, and of no other that would be ours."""
+    return "; ".join(f"{one.kind}: {one.text}" for one in now.discrepancies if one.blocks) or None
 
 
 def loss_inside_limits(first: Reading, now: Reading, limits: Limits) -> str | None:
@@ -206,6 +210,7 @@ GUARDS: dict[str, Guard] = {
     "gateway": gateway_unchanged,
     "permissions": permissions_unchanged,
     "balance": balance_unchanged,
+    "books": books_agree,
     "loss": loss_inside_limits,
     "spread": spread_inside_limit,
     "slippage": slippage_inside_limit,
@@ -281,6 +286,7 @@ def seeded(reading: Reading, limits: Limits) -> dict[str, Reading]:
         "gateway": replace(reading, hello=hello(gateway=other_gateway)),
         "permissions": replace(reading, hello=hello(terminal=no_button)),
         "balance": replace(reading, account=account(balance=reading.account.balance + 0.01)),
+        "books": replace(reading, discrepancies=_books_that_disagree(reading)),
         "loss": replace(reading, account=account(equity=reading.account.equity - lost)),
         "spread": replace(reading, tick=msgspec.structs.replace(reading.tick, ask=reading.tick.bid + wide)),
         "margin": replace(reading, account=account(margin=1.0, margin_level=limits.loss.min_margin_level - 0.01)),
@@ -292,6 +298,23 @@ def seeded(reading: Reading, limits: Limits) -> dict[str, Reading]:
         "latency": replace(reading, latency=_slow_series(limits).shares()),
         "drift": replace(reading, drift_events=events_allowed(limits)),
     }
+
+
+def _books_that_disagree(reading: Reading) -> tuple[Discrepancy, ...]:
+    """What the reconciler itself says of a cent that no deal explains."""
+    balance = reading.account.balance
+    books = Books(
+        phase="watch",
+        magic=0,
+        symbol=reading.spec.symbol,
+        run="",
+        now=0,
+        settle_seconds=0,
+        intents=(),
+        positions=(),
+        balance=(balance, balance + 0.01),
+    )
+    return reconcile(books).discrepancies
 
 
 def _slow_series(limits: Limits) -> Latencies:

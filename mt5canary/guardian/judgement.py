@@ -188,7 +188,7 @@ def nothing_changed(watch: WatchRecord, limits: Limits, at_the_start: HelloReply
         equal("gateway instance since the link stage", first.hello.gateway.instance, before),
         *(
             equal(f"changes of {name}", watch.tripped[name], 0, samples=watch.readings)
-            for name in ("position", "gateway", "permissions", "balance")
+            for name in ("position", "gateway", "permissions", "balance", "books")
         ),
         at_most(
             "gateway's clock off by, at least",

@@ -6,7 +6,7 @@ interval for the drift checks; the lease; whether the session is open. None of i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -26,6 +26,7 @@ from mt5canary.link.clock import parse_time
 from mt5canary.link.exchange import Recorder
 from mt5canary.link.session import ClosingSession, ReadSession
 from mt5canary.money import cents
+from mt5canary.order.reconciliation import Discrepancy
 from mt5canary.plan import Limits
 from mt5canary.wire.replies import AccountReply, HelloReply, Position, SymbolSpecification
 
@@ -34,6 +35,15 @@ MONEY_ATTEMPTS = 5
 
 Booked = Callable[[ReadSession], Decimal]
 """What the deals since the order come to, asked over a session."""
+
+
+Compare = Callable[[ReadSession, Sequence[Position], tuple[float, float], Decimal], tuple[Discrepancy, ...]]
+"""The state reconciler at a reading: its session, the positions, the balance before and now, the deals in between."""
+
+
+def nothing_compared(*_: object) -> tuple[Discrepancy, ...]:
+    """For a watch without a journal."""
+    return ()
 
 
 def nothing_booked(session: ReadSession) -> Decimal:
@@ -65,6 +75,7 @@ class Readings:
         write: Recorder,
         sampler: DriftSampler | None,
         booked: Booked,
+        compare: Compare,
     ) -> None:
         self._session = session
         self._watched = watched
@@ -77,6 +88,7 @@ class Readings:
         self._write = write
         self._sampler = sampler
         self._booked = booked
+        self._compare = compare
         self._closed_before = 0.0
         self._quote_book = QuoteBook(write)
         self._book = ReadingBook(write)
@@ -168,7 +180,8 @@ class Readings:
         hello = session.hello()
         offset = self._note_clock(hello)
         account, booked = self._money()
-        mine = [position for position in session.positions() if position.ticket == watched.ticket]
+        positions = session.positions()
+        mine = [position for position in positions if position.ticket == watched.ticket]
         tick = session.tick(watched.spec.symbol)
         now = self._clock.monotonic()
         record.market.saw(tick, now)
@@ -194,7 +207,21 @@ class Readings:
             clock_offset_ms=offset,
             slippage_points=watched.slippage_points,
             booked=booked,
+            discrepancies=self._compared(positions, account, booked),
         )
+
+    def _compared(self, positions: list[Position], account: AccountReply, booked: Decimal) -> tuple[Discrepancy, ...]:
+        """What the state reconciler says of a reading's own replies; asked for are only a vanished position's deals.
+
+        Where it cannot compare, that is an error of the watch, and the other guards have their reading all the same.
+        """
+        first = self._record.first
+        before, since = (account, Decimal(0)) if first is None else (first.account, booked - first.booked)
+        try:
+            return self._compare(self._session, positions, (before.balance, account.balance), since)
+        except Finding as finding:
+            self._went_wrong("books not compared", finding)
+            return ()
 
     def _money(self) -> tuple[AccountReply, Decimal]:
         """The account, and what the deals since the order come to, which is asked only where the balance moved.

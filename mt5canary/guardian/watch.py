@@ -21,7 +21,7 @@ from mt5canary.guardian.latencies import Latencies
 from mt5canary.guardian.loops import Drive, Loop, Task, in_threads
 from mt5canary.guardian.market import Market
 from mt5canary.guardian.probing import Probing, probe_timeout_ms
-from mt5canary.guardian.readings import Booked, Readings, Watched, nothing_booked
+from mt5canary.guardian.readings import Booked, Compare, Readings, Watched, nothing_booked, nothing_compared
 from mt5canary.guardian.record import Breach, WatchRecord
 from mt5canary.guardian.status import Status, status_of
 from mt5canary.guardian.telling import Teller
@@ -56,6 +56,7 @@ class Watch:
         sampler: DriftSampler | None = None,
         lease: bool = False,
         booked: Booked = nothing_booked,
+        compare: Compare = nothing_compared,
         write: Callable[..., object] = nothing,
         answer: Answer = nothing,
         latency_log: Path | None = None,
@@ -88,7 +89,9 @@ class Watch:
         )
         self._heartbeat = Heartbeat(self._clock, limits.max_gap.total_seconds(), SET_SECONDS)
         self._book = ProbeBook(write, limits.latency.warn_ms)
-        self._readings = Readings(reading, watched, limits, self.record, self._heartbeat, tell, write, sampler, booked)
+        self._readings = Readings(
+            reading, watched, limits, self.record, self._heartbeat, tell, write, sampler, booked, compare
+        )
 
     def first_reading(self) -> Reading:
         """A reading before the watch begins; raises Finding where the gateway does not answer."""

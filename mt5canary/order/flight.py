@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -23,11 +23,11 @@ from mt5canary.order.placement import place
 from mt5canary.order.proof import FillTimes
 from mt5canary.order.proposal import OrderProposal
 from mt5canary.order.reconciler import StateReconciler
-from mt5canary.order.reconciliation import is_active
+from mt5canary.order.reconciliation import Discrepancy, is_active
 from mt5canary.order.resolution import Duplicated
 from mt5canary.order.witness import Witness
 from mt5canary.plan import Limits, Order
-from mt5canary.wire.replies import AccountReply, Deal, FindReply, SymbolSpecification, Tick
+from mt5canary.wire.replies import AccountReply, Deal, FindReply, Position, SymbolSpecification, Tick
 from mt5canary.wire.replies import Order as Entry
 
 LEASE_SECONDS = 60
@@ -247,6 +247,12 @@ class CanaryFlight:
     def booked_since(self, session: ReadSession) -> Decimal:
         """What the deals since the order come to, asked over a session of the caller's own thread."""
         return booked(self._deals_since(self._flown(), session))
+
+    def compare_books(
+        self, session: ReadSession, positions: Sequence[Position], balance: tuple[float, float], booked_since: Decimal
+    ) -> tuple[Discrepancy, ...]:
+        """What journal and books do not say alike at a reading of the watch, over a session of its own thread."""
+        return self._reconciler.at_a_reading(session, positions, balance, booked_since)
 
     @property
     def _history(self) -> list[Deal]:

@@ -1,14 +1,17 @@
 """The state reconciler: reads the three books, compares them, says and records what it found.
 
-It only reads from the gateway. Where it may write, the journal is told what positions, orders and history prove: an
-intent that came to nothing once it no longer can arrive, or one whose position was closed.
+At the start and at the end it asks for all of them; at each reading of the watch it compares what the reading's own
+replies show, and asks only for the deals of a position that is gone. It only reads from the gateway. Where it may
+write, the journal is told at the start and at the end what positions, orders and history prove: an intent that came to
+nothing once it no longer can arrive, or one whose position was closed.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from mt5canary.errors import Finding
@@ -18,6 +21,7 @@ from mt5canary.order.canary import GHOST_SECONDS
 from mt5canary.order.journal import Intent, Journal, RecordedIntent
 from mt5canary.order.reconciliation import (
     Books,
+    Discrepancy,
     Phase,
     Reconciliation,
     belongs,
@@ -58,25 +62,62 @@ class StateReconciler:
         self._may_write = may_write
         self.kept: frozenset[int] = frozenset()
         """The positions that earlier runs keep by plan, as the start of this one found them."""
+        self._said: list[tuple[Any, ...]] | None = None
 
     def reconcile(self, phase: Phase) -> Reconciliation:
         """Read the three books and compare them; raises Finding where one of them cannot be read."""
         found = reconcile(self.read(phase))
-        self._record("reconciliation", found)
-        self._log("StateReconciler", found.describe())
-        for discrepancy in found.discrepancies:
-            level = "ERROR" if discrepancy.blocks else "INFO"
-            self._log("StateReconciler", str(discrepancy), level=level)
+        self._say(found)
         if phase == "start":
             self.kept = found.kept
         if self._may_write():
             self._settle(found)
         return found
 
+    def at_a_reading(
+        self, session: ReadSession, positions: Sequence[Position], balance: tuple[float, float], booked_since: Decimal
+    ) -> tuple[Discrepancy, ...]:
+        """Compare what a reading of the watch shows with the journal; said and recorded where it is news.
+
+        ``session`` is the watch's own, for the deals of a position that is gone. Orders that wait are not asked for.
+        Raises Finding where the journal or those deals cannot be read.
+        """
+        intents, now = self._journal.intents(), time.time_ns()
+        tracked = [one for one in intents if is_tracked(one, "watch", self._run)]
+        found = reconcile(
+            Books(
+                phase="watch",
+                magic=self._magic,
+                symbol=self._symbol,
+                run=self._run,
+                now=now,
+                settle_seconds=self._settle_seconds,
+                intents=intents,
+                positions=positions,
+                deals=self._deals(session, tracked, positions, now),
+                shared=self._is_shared(),
+                balance=balance,
+                booked_since=booked_since,
+            )
+        )
+        news = [(one.kind, one.ticket, one.uuid) for one in found.discrepancies]
+        if news != self._said:
+            self._said = news
+            self._say(found)
+        return found.discrepancies
+
+    def _say(self, found: Reconciliation) -> None:
+        self._record("reconciliation", found)
+        self._log("StateReconciler", found.describe())
+        for discrepancy in found.discrepancies:
+            level = "ERROR" if discrepancy.blocks else "INFO"
+            self._log("StateReconciler", str(discrepancy), level=level)
+
     def read(self, phase: Phase) -> Books:
         """The three books as they are now."""
-        intents = self._journal.intents()
-        positions = self._session.positions()
+        session, intents = self._session, self._journal.intents()
+        tracked = [one for one in intents if is_tracked(one, phase, self._run)]
+        positions = session.positions()
         now = time.time_ns()
         return Books(
             phase=phase,
@@ -88,7 +129,7 @@ class StateReconciler:
             intents=intents,
             positions=positions,
             orders=self._active_orders(now),
-            deals=self._deals([one for one in intents if is_tracked(one, phase, self._run)], positions, now),
+            deals=self._deals(session, tracked, positions, now),
             shared=self._is_shared(),
         )
 
@@ -96,16 +137,19 @@ class StateReconciler:
         asked = window(now - PENDING_SECONDS * SECOND, now)
         return [order for order in self._session.orders(**asked, magic=self._magic) if is_active(order)]
 
-    def _deals(self, intents: list[RecordedIntent], positions: list[Position], now: int) -> list[Deal]:
+    @staticmethod
+    def _deals(
+        session: ReadSession, intents: list[RecordedIntent], positions: Sequence[Position], now: int
+    ) -> list[Deal]:
         """The deals of every intent whose position is not there: by its position, or by time where none is known."""
         gone = [intent for intent in intents if not any(belongs(position, intent) for position in positions)]
         found: dict[int, Deal] = {}
         for intent in gone:
             if intent.position is not None:
-                found |= {deal.ticket: deal for deal in self._session.deals(position=intent.position)}
+                found |= {deal.ticket: deal for deal in session.deals(position=intent.position)}
         nameless = [intent.begun for intent in gone if intent.position is None and intent.is_open]
         if nameless:
-            found |= {deal.ticket: deal for deal in self._session.deals(**window(min(nameless), now))}
+            found |= {deal.ticket: deal for deal in session.deals(**window(min(nameless), now))}
         return list(found.values())
 
     def _settle(self, found: Reconciliation) -> None:

@@ -31,7 +31,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from mt5canary.money import booked, cents, exact
+from mt5canary.money import cents, exact
 from mt5canary.order.journal import RecordedIntent
 from mt5canary.wire.replies import Deal, Order, Position
 
@@ -92,7 +92,8 @@ class Books(Struct, frozen=True, kw_only=True):
 
     ``intents`` are all the journal's; ``run`` is the run that asks, whose own order is no orphan; ``orders``
     are the active ones; ``shared`` says that a symbol has one position for everybody (netting). ``balance`` is the
-    account's at an earlier moment and now, with ``booked_since`` the deals in between; None where it is not compared.
+    account's at an earlier moment and now, ``booked_since`` what the deals in between come to; None where it is not
+    compared.
     """
 
     phase: Phase
@@ -107,7 +108,7 @@ class Books(Struct, frozen=True, kw_only=True):
     deals: Sequence[Deal] = ()
     shared: bool = False
     balance: tuple[float, float] | None = None
-    booked_since: Sequence[Deal] = ()
+    booked_since: Decimal = Decimal(0)
 
 
 class Reconciliation(Struct, frozen=True, kw_only=True):
@@ -320,14 +321,20 @@ def _is_merged(books: Books, position: Position) -> bool:
 def _balance(books: Books) -> list[Discrepancy]:
     if books.balance is None:
         return []
-    moved = cents(books.balance[1]) - cents(books.balance[0])
-    explained = booked(books.booked_since)
-    if moved == explained:
+    text = unexplained_move(*books.balance, books.booked_since)
+    if text is None:
         return []
-    text = f"the balance moved by {moved}, the {len(books.booked_since)} deals in between by {explained}"
     step = "compare the account's history with the broker's statement"
     blocks = books.phase != "start"
     return [Discrepancy(kind=Kind.BALANCE, text=text, next_step=step, blocks=blocks)]
+
+
+def unexplained_move(before: float, after: float, booked_since: Decimal) -> str | None:
+    """What is wrong with a balance that moved by other than the deals in between come to; None where nothing is."""
+    moved = cents(after) - cents(before)
+    return (
+        None if moved == booked_since else f"the balance moved by {moved}, the deals in between come to {booked_since}"
+    )
 
 
 def _discrepancy(

@@ -25,9 +25,11 @@ from mt5canary.guardian.probing import Probe, count, probe_timeout_ms
 from mt5canary.guardian.record import Breach, Problem, WatchRecord
 from mt5canary.measurement import Measurement, equal
 from mt5canary.money import booked
+from mt5canary.order.journal import RecordedIntent
+from mt5canary.order.reconciliation import Books, Discrepancy, Kind, reconcile
 from mt5canary.verify.execution_stage import Flight
 from mt5canary.verify.world import NotThere, World, read
-from mt5canary.wire.replies import AccountReply, DealsReply, HelloReply, PositionsReply, TickReply
+from mt5canary.wire.replies import AccountReply, DealsReply, HelloReply, Position, PositionsReply, TickReply
 
 OWN_WORD = frozenset(
     {
@@ -118,18 +120,58 @@ class Watched:
             pages = world.pages(world.between("GET_POSITIONS", start, end), PositionsReply)
             if not (accounts and ticks and pages):
                 continue
-            mine = [position for page in pages[-1] for position in page.positions if position.ticket == ticket]
+            positions = [position for page in pages[-1] for position in page.positions]
+            mine = [position for position in positions if position.ticket == ticket]
+            account = read(accounts[-1], AccountReply)
+            total = self._booked(start, end, found[0].booked if found else Decimal(0))
+            before, since = (found[0].account, total - found[0].booked) if found else (account, Decimal(0))
             found.append(
                 Reading(
                     hello=read(hello, HelloReply),
-                    account=read(accounts[-1], AccountReply),
+                    account=account,
                     position=mine[0] if mine else None,
                     tick=read(ticks[-1], TickReply).tick,
                     spec=world.spec,
-                    booked=self._booked(start, end, found[0].booked if found else Decimal(0)),
+                    booked=total,
+                    discrepancies=self._discrepancies(positions, (before.balance, account.balance), since),
                 )
             )
         return found
+
+    def _discrepancies(
+        self, positions: list[Position], balance: tuple[float, float], since: Decimal
+    ) -> tuple[Discrepancy, ...]:
+        """What the books of a reading did not say alike, beside this run's intent; those kept by earlier runs apart."""
+        canary, plan = self._flight.canary, self._world.plan.plan.order
+        if not any(position.ticket == canary.position_ticket for position in positions):
+            return ()  # the guard of the position itself says so
+        sent = 0 if canary.exchange is None else canary.exchange.sent_wall
+        facts = {"position": canary.position_ticket, "volume": canary.order.volume}
+        own = RecordedIntent(intent=canary.intent, step="FILLED", facts=facts, begun=sent, at=sent)
+        books = Books(
+            phase="watch",
+            magic=plan.magic,
+            symbol=plan.symbol,
+            run=canary.intent.run,
+            now=sent,
+            settle_seconds=0,
+            intents=[own],
+            positions=[position for position in positions if position.ticket not in self._kept],
+            balance=balance,
+            booked_since=since,
+        )
+        return reconcile(books).discrepancies
+
+    @cached_property
+    def _kept(self) -> frozenset[int]:
+        """The positions that earlier runs keep by plan: the journal's word at the start, which is the node's own."""
+        return frozenset(
+            one["ticket"]
+            for record in self._world.evidence.of_kind("reconciliation")
+            if record["phase"] == "start"
+            for one in record["discrepancies"]
+            if one["kind"] == Kind.KEPT
+        )
 
     def _booked(self, start: int, end: int, unasked: Decimal) -> Decimal:
         """What the deals since the order came to at a reading; ``unasked`` where its balance stood as at the first."""

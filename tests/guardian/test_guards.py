@@ -29,7 +29,7 @@ def test_the_guards_are_these() -> None:
     """A guard that disappears is noticed here, one that is new needs its test."""
     assert set(NAMES) == {
         "position", "gateway", "permissions", "balance", "loss", "spread", "margin", "errors", "heartbeat", "latency",
-        "drift", "slippage", "market", "clock",
+        "drift", "slippage", "market", "clock", "books",
     }  # fmt: skip
 
 

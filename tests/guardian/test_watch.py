@@ -6,11 +6,13 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from mt5canary.errors import Finding
 from mt5canary.guardian import judgement
 from mt5canary.guardian import watch as watching
 from mt5canary.guardian.latencies import PROBES, PROBES_FROM_SENT, Latencies
@@ -24,10 +26,13 @@ from mt5canary.link import session as sessions
 from mt5canary.link.connection import Route
 from mt5canary.link.session import ReadSession, TradingSession
 from mt5canary.measurement import Outcome, worst
+from mt5canary.order.journal import Intent, Journal
+from mt5canary.order.reconciler import StateReconciler
 from mt5canary.plan import Limits
 from mt5canary.wire.replies import SymbolSpecification
 from tests.guardian.conftest import MAGIC
 from tests.link.between import Answer, Between, PassOn, answer
+from tests.order.conftest import reconciler
 
 Request = dict[str, Any]
 Look = Callable[..., WatchRecord]
@@ -274,6 +279,69 @@ def test_breach_is_answered_where_it_is_seen(look: Look, between: Between) -> No
     assert record.breach is not None
     asked = [action for action in between.actions if action not in ("PING", "GET_TICK")]
     assert asked[-1] == "CLOSE"
+
+
+def of_the_run(trading: TradingSession, folder: Path, ticket: int) -> StateReconciler:
+    """The reconciler of a run whose journal knows the position."""
+    journal = Journal(folder)
+    intent = {"uuid": "u", "nonce": "NONCE", "run": "this-run", "symbol": "EURUSD", "side": "BUY", "volume": "0.001"}
+    journal.begin(Intent(**intent, magic=MAGIC))
+    journal.step("u", "FILLED", position=ticket, volume=0.001)
+    return reconciler(trading, journal, lambda *_, **__: None)
+
+
+def test_books_are_compared_at_each_reading_from_its_own_replies(
+    look: Look, between: Between, trading: TradingSession, ticket: int, tmp_path: Path, limits: Limits
+) -> None:
+    """Journal, positions and history beside each other once for each reading, without one more question."""
+    books = of_the_run(trading, tmp_path, ticket)
+    compared: list[Any] = []
+    record = look(compare=lambda *seen: compared.append(books.at_a_reading(*seen)) or compared[-1])
+    assert record.readings >= 4
+    assert compared == [()] * record.readings
+    assert record.breach is None
+    assert between.actions.count("GET_POSITIONS") == record.readings
+    assert "GET_ORDERS" not in between.actions
+    assert between.actions.count("GET_DEALS") == 0
+    assert outcome(judgement.nothing_changed(record, limits)) is Outcome.PASS
+
+
+def strangers(request: Request, pass_on: PassOn) -> Answer:
+    """A second position of our magic number, which nobody has sent."""
+    reply = json.loads(pass_on())
+    reply["positions"].append(reply["positions"][0] | {"ticket": 99, "identifier": 99, "comment": ""})
+    return json.dumps(reply).encode()
+
+
+def test_position_that_no_intent_accounts_for_ends_the_watch(
+    look: Look, between: Between, trading: TradingSession, ticket: int, tmp_path: Path, limits: Limits
+) -> None:
+    """Our own position is as it was; another of our magic number is found at the next reading, by name."""
+    seen = [0]
+
+    def rule(request: Request, pass_on: PassOn) -> Answer:
+        seen[0] += request["action"] == "GET_POSITIONS"
+        return strangers(request, pass_on) if request["action"] == "GET_POSITIONS" and seen[0] > 2 else pass_on()
+
+    between.rule = rule
+    record = look(20.0, compare=of_the_run(trading, tmp_path, ticket).at_a_reading)
+    assert record.breach is not None
+    assert record.breach.guard == "books"
+    assert record.breach.text.startswith("orphan: position 99 ")
+    assert outcome(judgement.nothing_changed(record, limits)) is Outcome.FAIL
+
+
+def test_books_that_cannot_be_compared_blind_no_other_guard(look: Look, between: Between) -> None:
+    """A journal that cannot be read is an error of the watch; a position that is gone is seen all the same."""
+
+    def unreadable(*_: Any) -> Any:
+        raise Finding("the intent journal cannot be read")
+
+    between.rule = after(1, "HELLO", closed_elsewhere)
+    record = look(20.0, compare=unreadable)
+    assert record.breach is not None
+    assert record.breach.guard == "position"
+    assert "the intent journal cannot be read" in record.errors[0].text
 
 
 def test_watch_that_never_began_proves_nothing(limits: Limits) -> None:

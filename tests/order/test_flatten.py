@@ -237,7 +237,20 @@ def test_evidence_that_cannot_be_written_does_not_stop_the_way_out(
     assert magics(trading) == []
 
 
-@pytest.mark.parametrize("count", [0, 1, 10, pytest.param(100, marks=pytest.mark.nightly)])
+@pytest.fixture
+def patient(impatient: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run's own patience: a thousand positions take their time, and what is asked again is another round trip."""
+    monkeypatch.setattr(sessions, "READ_TIMEOUT_MS", 5_000)
+    monkeypatch.setattr(flattening, "HISTORY_SECONDS", 10.0)
+    monkeypatch.setitem(sessions.TIMEOUTS_MS, "CLOSE_ALL", 60_000)
+    monkeypatch.setitem(sessions.TIMEOUTS_MS, "CLOSE", 15_000)
+
+
+MANY = [pytest.param(count, marks=pytest.mark.nightly) for count in (100, 1000)]
+
+
+@pytest.mark.parametrize("count", [0, 1, 10, *MANY])
+@pytest.mark.usefixtures("patient")
 def test_close_all_takes_five_round_trips_at_most_whatever_there_is(
     way_out: WayOut, opened: Callable[..., None], between: Between, count: int
 ) -> None:
@@ -250,7 +263,8 @@ def test_close_all_takes_five_round_trips_at_most_whatever_there_is(
     assert len(between.received) - before == result.round_trips == 5
 
 
-@pytest.mark.parametrize("count", [1, 10, pytest.param(100, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("count", [1, 10, *MANY])
+@pytest.mark.usefixtures("patient")
 def test_closing_by_ticket_takes_four_round_trips_more_than_positions(
     way_out: WayOut, opened: Callable[..., None], between: Between, count: int
 ) -> None:

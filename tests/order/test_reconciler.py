@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from mt5canary.errors import Finding
 from mt5canary.link.session import OrderFields, TradingSession, new_uuid
 from mt5canary.order.journal import Intent, Journal
+from mt5canary.order.reconciler import StateReconciler
 from mt5canary.order.reconciliation import Kind
 from mt5canary.order.server_time import window
 from tests.link.between import Answer, Between, PassOn, answer
@@ -87,6 +90,66 @@ def test_intent_is_settled_only_when_it_can_no_longer_arrive(trading: TradingSes
     (settled,) = reconciler(trading, journal, silent, writes=True).reconcile("start").discrepancies
     assert (settled.kind, settled.blocks) == (Kind.NOTHING, False)
     assert [entry.step for entry in journal.intents()] == ["NOT_EXECUTED"]
+
+
+def watched(trading: TradingSession, journal: Journal, opened: int, **more: Any) -> StateReconciler:
+    """The reconciler of a run whose own position this is."""
+    journal.step("u-1", "FILLED", position=opened, volume=0.001)
+    return reconciler(trading, journal, silent, run="dead", **more)
+
+
+UNMOVED = {"balance": (200.0, 200.0), "booked_since": Decimal(0)}
+
+
+def test_reading_of_the_watch_is_compared_and_nothing_is_asked(
+    trading: TradingSession, journal: Journal, opened: int
+) -> None:
+    """The books agree on what the reading shows; the comparison is recorded once and costs no round trip."""
+    kept: list[Any] = []
+    books = watched(trading, journal, opened, record=lambda kind, body: kept.append(body))
+    positions, before = trading.positions(), trading.exchange_count
+    for _ in range(3):
+        assert books.at_a_reading(trading, positions, **UNMOVED) == ()
+    assert trading.exchange_count == before
+    assert [(each.phase, each.positions) for each in kept] == [("watch", (opened,))]
+
+
+def test_reading_shows_a_stranger_of_our_magic_and_a_changed_volume(
+    trading: TradingSession, journal: Journal, opened: int
+) -> None:
+    """A position that no intent accounts for is an orphan while the watch goes on, and one that grew has its name."""
+    books = watched(trading, journal, opened)
+    (mine,) = trading.positions()
+    stranger = msgspec.structs.replace(mine, ticket=mine.ticket + 1, identifier=mine.ticket + 1, comment="by hand")
+    foreign = msgspec.structs.replace(stranger, ticket=mine.ticket + 2, magic=7)
+    grown = msgspec.structs.replace(mine, volume=0.002)
+    orphan, other = books.at_a_reading(trading, [mine, stranger, foreign], **UNMOVED)
+    assert (orphan.kind, orphan.ticket, orphan.blocks) == (Kind.ORPHAN, stranger.ticket, True)
+    assert (other.kind, other.blocks) == (Kind.FOREIGN, False)
+    assert [one.kind for one in books.at_a_reading(trading, [grown], **UNMOVED)] == [Kind.CHANGED]
+
+
+@pytest.mark.parametrize(("booked", "names"), [("0", ["unexplained balance"]), ("-1.50", [])])
+def test_reading_whose_balance_no_deal_explains(
+    trading: TradingSession, journal: Journal, opened: int, booked: str, names: list[str]
+) -> None:
+    """A balance that moved by other than the deals in between is named with both sums, and ends the watch."""
+    found = watched(trading, journal, opened).at_a_reading(
+        trading, trading.positions(), (200.0, 198.5), Decimal(booked)
+    )
+    assert [str(one.kind) for one in found] == names
+    assert all(one.blocks and "moved by -1.50" in one.text for one in found)
+
+
+def test_reading_without_the_position_says_how_it_was_closed(
+    trading: TradingSession, journal: Journal, opened: int
+) -> None:
+    """Its deals are asked for, over the session of the reading; the journal is left to the run's end."""
+    books = watched(trading, journal, opened, writes=True)
+    trading.close_position(opened)
+    (closed,) = books.at_a_reading(trading, trading.positions(), **UNMOVED)
+    assert (closed.kind, closed.ticket, closed.blocks) == (Kind.BY_PROGRAM, opened, True)
+    assert [entry.step for entry in journal.intents()] == ["FILLED"]
 
 
 @pytest.mark.parametrize("action", ["GET_POSITIONS", "GET_ORDERS"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -123,7 +124,7 @@ def test_each_discrepancy_has_its_name(books: dict[str, Any], kind: str, blocks:
 
 def test_books_that_agree_say_so() -> None:
     """Nothing open, nothing meant, nothing waiting; a foreign pending order is not ours."""
-    found = compare(orders=[pending(magic=7)], balance=(200.0, 199.0), booked_since=[deal(profit=-1.0)])
+    found = compare(orders=[pending(magic=7)], balance=(200.0, 199.0), booked_since=Decimal(-1))
     assert found.discrepancies == ()
     assert found.describe().endswith("they agree (start)")
 
