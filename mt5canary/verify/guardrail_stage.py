@@ -29,7 +29,7 @@ from mt5canary.order.journal import RecordedIntent
 from mt5canary.order.reconciliation import Books, Discrepancy, Kind, reconcile
 from mt5canary.verify.execution_stage import Flight
 from mt5canary.verify.world import NotThere, World, read
-from mt5canary.wire.replies import AccountReply, DealsReply, HelloReply, Position, PositionsReply, TickReply
+from mt5canary.wire.replies import AccountReply, Deal, DealsReply, HelloReply, Position, PositionsReply, TickReply
 
 OWN_WORD = frozenset(
     {
@@ -133,18 +133,18 @@ class Watched:
                     tick=read(ticks[-1], TickReply).tick,
                     spec=world.spec,
                     booked=total,
-                    discrepancies=self._discrepancies(positions, (before.balance, account.balance), since),
+                    discrepancies=self._discrepancies(
+                        positions, self._deals(start, end), (before.balance, account.balance), since
+                    ),
                 )
             )
         return found
 
     def _discrepancies(
-        self, positions: list[Position], balance: tuple[float, float], since: Decimal
+        self, positions: list[Position], deals: list[Deal], balance: tuple[float, float], since: Decimal
     ) -> tuple[Discrepancy, ...]:
         """What the books of a reading did not say alike, beside this run's intent; those kept by earlier runs apart."""
         canary, plan = self._flight.canary, self._world.plan.plan.order
-        if not any(position.ticket == canary.position_ticket for position in positions):
-            return ()  # the guard of the position itself says so
         sent = 0 if canary.exchange is None else canary.exchange.sent_wall
         facts = {"position": canary.position_ticket, "volume": canary.order.volume}
         own = RecordedIntent(intent=canary.intent, step="FILLED", facts=facts, begun=sent, at=sent)
@@ -157,6 +157,7 @@ class Watched:
             settle_seconds=0,
             intents=[own],
             positions=[position for position in positions if position.ticket not in self._kept],
+            deals=deals,
             balance=balance,
             booked_since=since,
         )
@@ -175,11 +176,14 @@ class Watched:
 
     def _booked(self, start: int, end: int, unasked: Decimal) -> Decimal:
         """What the deals since the order came to at a reading; ``unasked`` where its balance stood as at the first."""
-        pages = self._world.pages(self._world.between("GET_DEALS", start, end), DealsReply)
-        if not pages:
+        if not self._world.between("GET_DEALS", start, end):
             return unasked
-        deals = (deal for page in pages[-1] for deal in page.deals)
-        return booked(deal for deal in deals if deal.ticket not in self._flight.deals_before)
+        return booked(deal for deal in self._deals(start, end) if deal.ticket not in self._flight.deals_before)
+
+    def _deals(self, start: int, end: int) -> list[Deal]:
+        """The deals that a reading asked for last; none where it asked for none."""
+        pages = self._world.pages(self._world.between("GET_DEALS", start, end), DealsReply)
+        return [deal for page in pages[-1:] for one in page for deal in one.deals]
 
 
 def probes_of(batch: dict[str, Any]) -> list[Probe]:

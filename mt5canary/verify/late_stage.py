@@ -13,7 +13,7 @@ from mt5canary.verify.world import World
 
 FEWER_SAMPLES = frozenset(
     {
-        *(f"changes of {name}" for name in ("position", "gateway", "permissions", "balance")),
+        *(f"changes of {name}" for name in ("position", "gateway", "permissions", "balance", "books")),
         "errors",
         "records in monotonic order",
         "replies received after their requests were sent",
