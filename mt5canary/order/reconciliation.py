@@ -46,8 +46,12 @@ HAND_REASONS = frozenset({"CLIENT", "MOBILE", "WEB"})
 
 
 def is_active(order: Order) -> bool:
-    """Whether an order may still be filled; one of PARTIAL that has ended had its rest cancelled (IOC)."""
-    return order.state in ACTIVE_STATES and not order.time_done_msc
+    """Whether an order may still be filled; one of PARTIAL that has ended had its rest cancelled (IOC).
+
+    In any other of these states a time of ending is a contradiction, and the state is believed: it is the worse.
+    """
+    rest_was_cancelled = order.state == "PARTIAL" and order.time_done_msc
+    return order.state in ACTIVE_STATES and not rest_was_cancelled
 
 
 class Kind(StrEnum):

@@ -443,10 +443,10 @@ def test_history_without_the_opening_shows_no_closing(books: Books) -> None:
 
 @pytest.mark.parametrize(
     ("state", "done", "active"),
-    [("PLACED", 0, True), ("PARTIAL", 0, True), ("PARTIAL", 1, False), ("FILLED", 1, False)],
+    [("PLACED", 0, True), ("PLACED", 1, True), ("PARTIAL", 0, True), ("PARTIAL", 1, False), ("FILLED", 1, False)],
 )
 def test_partly_filled_order_that_has_ended_is_not_active(books: Books, state: str, done: int, active: bool) -> None:
-    """What an IOC order could not fill is cancelled, and its state stays PARTIAL."""
+    """What an IOC order could not fill is cancelled, and its state stays PARTIAL; PLACED is PLACED at any time."""
     assert is_active(msgspec.structs.replace(books.orders[0], state=state, time_done_msc=done)) is active
 
 
