@@ -92,7 +92,7 @@ def test_a_watch_as_it_must_be_passes(short: Limits, reading: Reading, tmp_path:
         judgement.nothing_changed(watch, short), judgement.covered_its_time(watch, short),
     ]  # fmt: skip
     assert [not_passed(measurements) for measurements in proven] == [{}] * 6
-    assert [len(measurements) for measurements in proven] == [5, 2, 6 + len(short.drift.features), 2, 6, 2]
+    assert [len(measurements) for measurements in proven] == [5, 2, 6 + len(short.drift.features), 2, 7, 2]
 
 
 def test_guardian_that_was_not_healthy(short: Limits) -> None:
@@ -180,7 +180,7 @@ def test_watch_in_which_something_tripped(short: Limits, tmp_path: Path) -> None
     assert not_passed(judgement.nothing_tripped(watched(short), breaker)) == {"breaker": FAIL}
 
 
-@pytest.mark.parametrize("name", ["position", "gateway", "permissions", "balance"])
+@pytest.mark.parametrize("name", ["position", "gateway", "permissions", "balance", "books"])
 def test_something_changed(short: Limits, reading: Reading, name: str) -> None:
     """One reading in which a guard of these tripped is a change."""
     watch = watched(short, first=reading, tripped=Counter({name: 1}))
