@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
+
+import msgspec
 
 from mt5canary.evidence.exchanges import Told, told
 from mt5canary.evidence.page.facts import REFUSALS, SHOWN_ENDS, SHOWN_FAILED, Facts, is_failed
@@ -105,7 +106,7 @@ def _exchange(exchange: Told, words: Words) -> Markup:
 
 def _frame(content: object, words: Words) -> Markup:
     """A frame's JSON over several lines, each made safe to see."""
-    text = content if isinstance(content, str) else json.dumps(content, indent=1, ensure_ascii=False)
+    text = content if isinstance(content, str) else msgspec.json.format(msgspec.json.encode(content), indent=1).decode()
     lines = text.splitlines()
     kept = [visible(line, 300) for line in lines[:MOST_LINES]]
     if len(lines) > MOST_LINES:
