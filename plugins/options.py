@@ -90,7 +90,8 @@ def pytest_configure(config: pytest.Config) -> None:
         _configure(config)
     finally:
         gc.freeze()
-        gc.enable()
+        if config.stash.get(MODE, None) != "preflight":  # which is over before there is anything to collect
+            gc.enable()
 
 
 def _configure(config: pytest.Config) -> None:
