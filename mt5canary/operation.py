@@ -196,8 +196,10 @@ class Operation:
 
     def trip(self, reason: str) -> None:
         """Open the breaker and say so; where it is open already its first reason stays."""
-        if self.breaker.why_open() is not None:
-            return
+        if self.breaker.why_open() is None:
+            self._open_breaker(reason)
+
+    def _open_breaker(self, reason: str) -> None:
         self.breaker.trip(reason)
         self.run.record("event", {"name": "breaker", "open": True, "reason": reason}, durable=True)
         self.run.log("breaker", f"OPEN: {reason}", level="ERROR", books=("verify", "live"))
@@ -212,11 +214,31 @@ class Operation:
         self.run.bind(name)
 
     def break_off(self, reason: str) -> None:
-        """Answer a breach: open the breaker, flatten at once, and halt the gateway too, whatever the disk says."""
+        """Answer a breach: open the breaker, flatten at once, and halt the gateway too, whatever the disk says.
+
+        No order leaves this process from here on. The disk learns of it while the position is being closed, for each
+        write that is waited for there keeps the position open for as long. Raises what the disk says, in the end.
+        """
+        was_open = self.breaker.why_open() is not None
+        self.breaker.latch(reason)
+        trouble: list[BaseException] = []
+
+        def bring_to_the_disk() -> None:
+            try:
+                self._open_breaker(reason)
+            except Exception as error:
+                trouble.append(error)
+
+        writing = threading.Thread(target=bring_to_the_disk, name="breaker")
         try:
-            self.trip(reason)
+            if not was_open:
+                writing.start()
         finally:
             self.flatten(reason, "guardian")
+        if not was_open:
+            writing.join()
+        if trouble:
+            raise trouble[0]
 
     def record(self, kind: str, body: dict[str, Any] | msgspec.Struct, *, durable: bool = False) -> None:
         """Append to the chain."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -16,6 +18,8 @@ import pytest
 from mt5canary.catalogue import Catalogue, load
 from mt5canary.errors import Finding
 from mt5canary.evidence.run import Run
+from mt5canary.guardian.breaker import Breaker
+from mt5canary.link.connection import Connection
 from mt5canary.link.session import OrderFields, TradingSession, new_uuid
 from mt5canary.measurement import Outcome
 from mt5canary.operation import WATCHDOG_LOG, Operation
@@ -126,6 +130,50 @@ def test_flatten_without_a_gateway_trips_the_breaker(operate: MakeOperation) -> 
     assert operation.needs_flatten
     assert "did not end flat" in (operation.breaker.why_open() or "")
     assert "NOT KNOWN TO BE FLAT" in (operation.run.folder / "VERIFY_LOG.log").read_text()
+
+
+def test_breach_closes_while_the_breaker_is_brought_to_the_disk(
+    operate: MakeOperation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The closing request waits for no disk; no order leaves meanwhile, and in the end the breaker is latched there."""
+    operation = operate()
+    open_a_position(operation, trading(operation))
+    closing, waited = threading.Event(), []
+    send, store = Connection.send, Breaker._store
+
+    def sends(self: Connection, frame: bytes) -> None:
+        if b'"action":"CLOSE_ALL"' in frame:
+            assert operation.breaker.why_open() == "guard loss: too much"
+            closing.set()
+        send(self, frame)
+
+    def stores(self: Breaker, state: dict[str, Any]) -> None:
+        waited.append(closing.wait(20))
+        store(self, state)
+
+    monkeypatch.setattr(Connection, "send", sends)
+    monkeypatch.setattr(Breaker, "_store", stores)
+    operation.break_off("guard loss: too much")
+    assert waited == [True]
+    assert operation.flattened[-1].flat is True
+    assert Breaker(operation.breaker.path.parent).why_open() == "guard loss: too much"
+
+
+def test_breach_on_a_full_disk_is_flat_and_raises_what_the_disk_says(
+    operate: MakeOperation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be written keeps no position open, and the breaker is open in this process all the same."""
+    operation = operate()
+    open_a_position(operation, trading(operation))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Breaker, "_store", full)
+    with pytest.raises(OSError, match="No space left"):
+        operation.break_off("guard loss: too much")
+    assert operation.flattened[-1].flat is True
+    assert operation.breaker.why_open() == "guard loss: too much"
 
 
 def test_unreadable_journal_does_not_stop_the_way_out(operate: MakeOperation) -> None:

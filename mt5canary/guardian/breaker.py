@@ -52,6 +52,10 @@ class Breaker:
             return str(state.get("reason", "no reason given"))
         return self._why_open_by_journal("says closed")
 
+    def latch(self, reason: str) -> None:
+        """Open it in this process, at once; ``trip`` brings it to the disk. The first reason stays."""
+        self._latched = self.why_open() or reason
+
     def trip(self, reason: str) -> None:
         """Open it and keep it open over restarts; the first reason stays.
 
@@ -59,7 +63,7 @@ class Breaker:
         """
         if self._is_written_open():
             return
-        self._latched = self._latched or reason
+        self.latch(reason)
         self._journal.note("BREAKER_OPEN", reason=reason)
         self._store({"schema": SCHEMA, "open": True, "reason": reason, "at": time.time_ns()})
         self._latched = None
