@@ -116,6 +116,19 @@ class PositionVanishes(Gateway):
         return {**reply, "positions": []} if self.probes > AFTER else reply
 
 
+@liar("G4", "G5", because="orphan: position")
+class StrangerUnderTheMagic(Gateway):
+    """Under the watch a second position carries the plan's magic number, which no order of the run has opened."""
+
+    def get_positions(self, request: Row) -> Row:
+        reply = super().get_positions(request)
+        if self.probes > AFTER:
+            row = next((row for row in reply["positions"] if row["magic"]), None)
+            extra = [] if row is None else [{**row, "ticket": 7, "identifier": 7, "comment": "by hand"}]
+            return {**reply, "positions": [*reply["positions"], *extra]}
+        return reply
+
+
 @liar("G4", "G5", because="the position's sl changed")
 class StopMoves(Gateway):
     """Under the watch somebody takes the stop away."""
