@@ -33,7 +33,6 @@ HUNTERS = {
     "evidence/batches.py": ("tests/guardian/test_batches.py",),
     "evidence/verdict.py": ("tests/evidence/test_verdict.py", "tests/plugins/test_outcomes.py"),
     "link/shape.py": ("tests/link/test_shape_measured.py",),
-    "order/flight.py": ("tests/order/test_canary.py",),
 }
 """The tests that hunt a module's mutants, where they are more than the file that mirrors it."""
 
