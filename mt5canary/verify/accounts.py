@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from mt5canary.catalogue import OF_THE_OPEN_POSITION, Catalogue, Criterion
+from mt5canary.evidence.records import environment_of
 from mt5canary.evidence.verdict import (
     SCHEMA,
     CriterionResult,
@@ -74,6 +75,11 @@ class Accounts:
             if name in by_id
         }
         self.order = next(reversed([*evidence.of_kind("order")]), None)
+
+    @property
+    def version(self) -> str:
+        """The version of mt5canary that wrote the bundle, as its first record says."""
+        return environment_of([self.header]).get("mt5canary", "of a version that it does not say")
 
     def _was_closed_before(self, number: int, name: str) -> bool:
         """Whether an outcome is of what is asked of an open position, and that had been closed by then."""

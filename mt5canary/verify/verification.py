@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from mt5canary import __version__
 from mt5canary.errors import UsageProblem
 from mt5canary.evidence import books, documents, manifest
 from mt5canary.evidence.execution_plan import EXECUTION_PLAN, execution_plan
@@ -86,7 +87,7 @@ def _verify(
             _judge_challenge(found, world, accounts, challenge)
     verdict = _judge_documents(found, folder, evidence, accounts)
     if known is None and verdict is not None and accounts.conclusion is not None:
-        _judge_page(found, folder, accounts.conclusion["seq"], verdict)
+        _judge_page(found, folder, accounts, verdict)
     if content is not None:
         files.judge_statement(found, content, _statement(folder, evidence, accounts, stored, verdict))
     found.verdict = verdict.verdict if verdict is not None else None
@@ -207,7 +208,7 @@ def _judge_documents(found: Verification, folder: Path, evidence: Evidence, acco
         rendered[EXECUTION_PLAN] = plan.encode()
     wrong = [name for name, content in rendered.items() if not _is_same(folder / name, content, whole=is_whole)]
     for name in wrong:
-        found.add(name, State.CONTRADICTED, "it is not what the records give when it is rendered again")
+        found.add(name, *_rendered_otherwise(accounts))
     for record in evidence.of_kind("document"):
         path = folder / record["name"]
         if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != record["sha256"]:
@@ -217,7 +218,18 @@ def _judge_documents(found: Verification, folder: Path, evidence: Evidence, acco
     return verdict
 
 
-def _judge_page(found: Verification, folder: Path, last: int, verdict: Verdict) -> None:
+def _rendered_otherwise(accounts: Accounts) -> tuple[State, str]:
+    """What it means that a document is rendered again to other bytes; another version may have other words."""
+    wrote = accounts.version
+    if wrote == __version__:
+        return State.CONTRADICTED, "it is not what the records give when it is rendered again"
+    return State.MISSING, (
+        f"it was written by mt5canary {wrote}, and this is {__version__}, which words it otherwise: "
+        f"verify it with mt5canary {wrote}"
+    )
+
+
+def _judge_page(found: Verification, folder: Path, accounts: Accounts, verdict: Verdict) -> None:
     """Render the page's own part again, from the records up to the verdict's; a run without a page has none."""
     from mt5canary.evidence.page.facts import spared
     from mt5canary.evidence.page.static import find_static_part, static_part
@@ -230,6 +242,8 @@ def _judge_page(found: Verification, folder: Path, last: int, verdict: Verdict) 
         found.add(PAGE, State.CONTRADICTED, "it does not hold the run's own part once, as it is written")
         return
     stored, language = part
+    assert accounts.conclusion is not None
+    last = accounts.conclusion["seq"]
     with (folder / CHAIN_NAME).open("rb") as file:  # every link of it was checked already
         again = static_part(map(spared, islice(file, last + 1)), verdict, language)
     if again == stored:
@@ -237,7 +251,7 @@ def _judge_page(found: Verification, folder: Path, last: int, verdict: Verdict) 
             PAGE, State.HOLDS, "its own part is rendered again to the same bytes; the table below is pytest-html's"
         )
     else:
-        found.add(PAGE, State.CONTRADICTED, "it is not what the records give when it is rendered again")
+        found.add(PAGE, *_rendered_otherwise(accounts))
 
 
 def _is_same(path: Path, content: bytes, *, whole: bool) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from mt5canary import __version__
 from mt5canary.cli import main
 from mt5canary.measurement import Outcome, worst
 from mt5canary.plan import load
@@ -103,6 +104,19 @@ def test_what_was_asked_after_e3_is_not_held_against_it(signed: Path, after: boo
     evidence.misdirected.append(seq)
     judged = evidence_stage.every_exchange_is_recorded(world)
     assert worst([each.outcome for each in judged]) is outcome
+
+
+@pytest.mark.parametrize(("version", "status"), [(__version__, 1), ("99.0", 2)])
+def test_another_versions_words_are_no_contradiction(
+    signed: Path, keys: Path, monkeypatch: pytest.MonkeyPatch, version: str, status: int
+) -> None:
+    """Documents that this version would word otherwise are wrong; those of another are to be verified with that one."""
+    monkeypatch.setattr("mt5canary.evidence.documents.completion_report", lambda *_: "worded otherwise")
+    monkeypatch.setattr("mt5canary.verify.verification.__version__", version)
+    found = verify(signed, public_key=keys / "signing.pub")
+    assert found.exit_status == status
+    text = next(item.text for item in found.items if item.subject == "COMPLETION_REPORT.md")
+    assert (f"verify it with mt5canary {__version__}" in text) is (status == 2)
 
 
 def test_a_run_that_was_killed_verifies_as_incomplete(harness: Harness) -> None:
