@@ -7,7 +7,7 @@ in ``mt5canary/guardian/batches.py``. An exchange that a batch names in ``raw`` 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,10 +34,24 @@ class Batched:
         ]
 
 
-def read_batches(records: Iterable[dict[str, Any]], exchanges: Iterable[dict[str, Any]]) -> Batched:
-    """Count the exchanges that only a batch holds, and hold the others against their raw records."""
+Kept = Mapping[tuple[int, int | None], str | None]
+"""The reply's SHA-256, None where there was none, of each raw ``PING`` by when it was sent and answered."""
+
+
+def kept_raw(exchanges: Iterable[dict[str, Any]]) -> Kept:
+    """The raw ``PING`` among some ``exchange`` records."""
+    pings = (record for record in exchanges if record["action"] == "PING")
+    return {(record["sent"], record.get("received")): hash_of(raw(record, "reply")) for record in pings}
+
+
+def hash_of(reply: bytes | None) -> str | None:
+    """A reply as a batch has it."""
+    return None if reply is None else hashlib.sha256(reply).hexdigest()
+
+
+def read_batches(records: Iterable[dict[str, Any]], kept: Kept) -> Batched:
+    """Count the exchanges that only a batch holds, and hold the others against what is kept raw of them."""
     found = Batched()
-    kept = {(record["sent"], record.get("received")): record for record in exchanges if record["action"] == "PING"}
     following = {"probes": 0, "quotes": 0}
     last_sent = {"probes": 0, "quotes": 0}
     for record in records:
@@ -58,11 +72,8 @@ def read_batches(records: Iterable[dict[str, Any]], exchanges: Iterable[dict[str
     return found
 
 
-def _agrees(batch: dict[str, Any], place: int, kept: dict[tuple[int, int | None], dict[str, Any]]) -> bool:
+def _agrees(batch: dict[str, Any], place: int, kept: Kept) -> bool:
     """Whether the raw record of a probe exists, and its reply is the one that the batch hashed."""
     base, received = batch["base"], batch["received"][place]
-    record = kept.get((base + batch["sent"][place], None if received is None else base + received))
-    if record is None:
-        return False
-    reply = raw(record, "reply")
-    return bool((None if reply is None else hashlib.sha256(reply).hexdigest()) == batch["reply_sha256"][place])
+    made = (base + batch["sent"][place], None if received is None else base + received)
+    return made in kept and bool(kept[made] == batch["reply_sha256"][place])

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from mt5canary.evidence import chain, continuity
-from mt5canary.evidence.batches import read_batches
+from mt5canary.evidence.batches import kept_raw, read_batches
 from mt5canary.evidence.books import BOOKS, render
 from mt5canary.evidence.run import CHAIN_NAME, Run
 from mt5canary.link.clock import parse_time
@@ -59,7 +59,7 @@ class EvidenceInspection:
         self._ask_again_who_answers()
         made, order = self._exchanges_made(), self._run.order
         exchanges = self._exchanges
-        batched = read_batches(self._records, exchanges)
+        batched = read_batches(self._records, kept_raw(exchanges))
         uuids = [record["uuid"] for record in exchanges]
         answered = [record for record in exchanges if record.get("reply") is not None]
         own = [record for record in answered if reply_of(record).get("uuid") == record["uuid"]]

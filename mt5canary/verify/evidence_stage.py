@@ -43,9 +43,7 @@ def every_exchange_is_recorded(world: World) -> list[Measurement]:
     """
     evidence = world.evidence
     _, last = world.span("E3")
-    count = sum(1 for _ in evidence.of_kind("exchange")) + len(evidence.pings)
-    batched = read_batches(evidence.records, ())
-    made = count + batched.exchanges
+    exchanges, answered, misdirected, uuids = evidence.counted["E3"]
     failed = [
         {"seq": ping.seq, "kind": "exchange", "action": "PING", "connection": ping.connection, "failure": ping.failure}
         for ping in evidence.pings
@@ -53,27 +51,26 @@ def every_exchange_is_recorded(world: World) -> list[Measurement]:
     ]
     records = sorted([*evidence.records, *failed], key=itemgetter("seq")) if failed else evidence.records
     records = records[: bisect_right(records, last, key=itemgetter("seq"))]
-    misdirected = bisect_right(evidence.misdirected, last)
-    order = next(reversed([*evidence.of_kind("order")]), None)
+    batched = read_batches(records, evidence.raw_probes)
+    made = exchanges + batched.exchanges
+    order = next(reversed([record for record in records if record["kind"] == "order"]), None)
     return [
-        equal("exchanges in the evidence", made, made, samples=made),
-        at_least("exchanges answered", evidence.answered, 1, samples=count),
-        equal(
-            "replies that repeat their request's uuid",
-            evidence.answered - misdirected,
-            evidence.answered,
-            samples=evidence.answered,
-        ),
-        equal("requests with a uuid of their own", len(evidence.uuids), count, samples=count),
+        equal("exchanges in the evidence", made, made, samples=made),  # told, and held against what the run told
+        *batched.measurements(),
+        at_least("exchanges answered", answered, 1, samples=exchanges),
+        equal("replies that repeat their request's uuid", answered - misdirected, answered, samples=answered),
+        equal("requests with a uuid of their own", uuids, exchanges, samples=exchanges),
         *continuity.one_gateway_throughout(records),
-        *([] if order is None else _shown_by_several(world, order)),
+        *([] if order is None else _shown_by_several(world, order, records, answered)),
     ]
 
 
-def _shown_by_several(world: World, order: dict[str, Any]) -> list[Measurement]:
+def _shown_by_several(
+    world: World, order: dict[str, Any], records: list[dict[str, Any]], samples: int
+) -> list[Measurement]:
     """Ticket and deal in replies of several kinds, and the level of evidence that this amounts to."""
-    answered = [record for record in world.evidence.of_kind("exchange") if record.get("reply") is not None]
-    shown = inspection.shown_by_several(answered, order["ticket"], order["deal"], world.evidence.answered)
+    answered = [each for each in records if each["kind"] == "exchange" and each.get("reply") is not None]
+    shown = inspection.shown_by_several(answered, order["ticket"], order["deal"], samples)
     return [*shown, inspection.level_reached(order["level"], world.plan.plan.evidence.require)]
 
 

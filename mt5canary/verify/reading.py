@@ -12,11 +12,12 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
+from mt5canary.evidence.batches import hash_of
 from mt5canary.evidence.chain import FIRST
 from mt5canary.link.exchange import Exchange
 
@@ -76,6 +77,15 @@ class Broken(Exception):
         self.torn = torn
 
 
+class Counted(NamedTuple):
+    """So many exchanges, replies, replies to other requests, and identifiers of requests."""
+
+    exchanges: int
+    answered: int
+    misdirected: int
+    uuids: int
+
+
 class Evidence:
     """The readable part of a chain.
 
@@ -92,9 +102,15 @@ class Evidence:
         self.oddities: list[str] = []
         self.uuids: set[str] = set()
         self.answered = 0
-        self.misdirected: list[int] = []
-        """The numbers of records whose reply is none to their request."""
+        self.exchanges = 0
+        self.misdirected = 0
+        """How many replies are none to their requests."""
+        self.counted: dict[str, Counted] = {}
+        """What had been counted when a criterion's outcome was recorded."""
         self.answered_too_soon = 0
+        self.is_watching = False
+        self.raw_probes: dict[tuple[int, int | None], str | None] = {}
+        """The replies of the watch's ``PING`` that were kept raw, as its batches name them."""
         self.last_monotonic = 0
         self.is_in_order = True
         self._least: int | None = None
@@ -181,6 +197,8 @@ def _take_ping(evidence: Evidence, number: int, line: bytes) -> None:
     evidence.judge_clocks(ping.at, ping.monotonic)
     if len(evidence.pings) < FULL_PINGS:
         evidence.keep(number, ping)
+    if evidence.is_watching:
+        evidence.raw_probes[ping.sent, ping.received] = hash_of(ping.reply)
     evidence.pings.append(Ping(number, ping.connection, ping.sent, ping.received, ping.gave_up, ping.failure))
     _judge_frames(evidence, number, ping)
 
@@ -191,6 +209,10 @@ def _take_record(evidence: Evidence, number: int, line: bytes) -> None:
         raise Broken(f"record {number} says one thing at its beginning and another after it")
     evidence.judge_clocks(record["at"], record["monotonic"])
     evidence.records.append(record)
+    evidence.is_watching = evidence.is_watching or (record["kind"] == "event" and record.get("name") == "watching")
+    if record["kind"] == "outcome":
+        counted = Counted(evidence.exchanges, evidence.answered, evidence.misdirected, len(evidence.uuids))
+        evidence.counted.setdefault(record["criterion"], counted)
     if record["kind"] == "exchange":
         exchange = msgspec.convert(record, Exchange)
         evidence.keep(number, exchange)
@@ -204,6 +226,7 @@ def _judge_frames(evidence: Evidence, number: int, exchange: Exchange) -> None:
         evidence.oddities.append(
             f"record {number}: its request is {asked.action} {asked.uuid}, not {exchange.action} {exchange.uuid}"
         )
+    evidence.exchanges += 1
     evidence.uuids.add(exchange.uuid)
     if exchange.reply is None:
         return
@@ -214,4 +237,4 @@ def _judge_frames(evidence: Evidence, number: int, exchange: Exchange) -> None:
     except (msgspec.DecodeError, UnicodeDecodeError):
         answered = Answered()  # what a gateway sends need not be a frame; the criteria judge it
     if answered.uuid != exchange.uuid:
-        evidence.misdirected.append(number)
+        evidence.misdirected += 1

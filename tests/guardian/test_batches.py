@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from mt5canary.evidence.batches import Batched, read_batches
+from mt5canary.evidence.batches import Batched, kept_raw, read_batches
 from mt5canary.guardian.batches import OK, ProbeBook, QuoteBook, ReadingBook
 from mt5canary.link.exchange import Exchange
 from mt5canary.measurement import Outcome, worst
@@ -35,7 +35,7 @@ class Written:
         return len(self.of("exchange")) + self.batched().exchanges
 
     def batched(self) -> Batched:
-        return read_batches(self.records, self.of("exchange"))
+        return read_batches(self.records, kept_raw(self.of("exchange")))
 
 
 def made(number: int, action: str = "PING", *, took: int = 1_000_000, failure: str | None = None) -> Exchange:
@@ -104,7 +104,7 @@ def test_batch_that_was_tampered_with_does_not_agree() -> None:
         ({"first": 1}, {order}),
     ):
         records = [*written.of("exchange"), first | changed, second]
-        judged = read_batches(records, written.of("exchange")).measurements()
+        judged = read_batches(records, kept_raw(written.of("exchange"))).measurements()
         assert {one.name for one in judged if one.outcome is Outcome.FAIL} == names, changed
 
 

@@ -101,9 +101,19 @@ def test_what_was_asked_after_e3_is_not_held_against_it(signed: Path, after: boo
     seq = last + 1 if after else evidence.records[0]["seq"]
     another = {"kind": "connection", "seq": seq, "connection": 99, "ends": {"peer": "198.51.100.9:5555"}}
     evidence.records.insert(place, another)
-    evidence.misdirected.append(seq)
+    evidence.misdirected += 1
     judged = evidence_stage.every_exchange_is_recorded(world)
     assert worst([each.outcome for each in judged]) is outcome
+
+
+def test_a_batch_agrees_with_what_is_kept_raw_of_it(signed: Path) -> None:
+    """A probe's reply that the batch has otherwise than the raw record of the same probe is seen."""
+    evidence = read(signed / "evidence.jsonl")
+    world = World(signed, evidence, load(signed / "plan.yaml", environment={}))
+    batch = next(each for each in evidence.of_kind("probes") if each["raw"])
+    batch["reply_sha256"][batch["raw"][0]] = "0" * 64
+    judged = {each.name: each.outcome for each in evidence_stage.every_exchange_is_recorded(world)}
+    assert judged["batched exchanges kept raw that agree"] is Outcome.FAIL
 
 
 @pytest.mark.parametrize(("version", "status"), [(__version__, 1), ("99.0", 2)])
