@@ -10,6 +10,7 @@ import contextlib
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from functools import cache, cached_property
 from pathlib import Path
@@ -68,6 +69,7 @@ class Operation:
         self._flatten_exchanges = 0
         self._way_out: WayOut | None = None
         self._watchdog: Watchdog | None = None
+        self._why_silent: Callable[[], str | None] | None = None
         self.flattened: list[Flattened] = []
         self._flattening = threading.RLock()
         self.flight: CanaryFlight | None = None
@@ -343,11 +345,37 @@ class Operation:
                 clock_offset,
                 self._way_out,
                 (self.run.folder / WATCHDOG_LOG).absolute(),
+                self._state.absolute(),
+                watchdog.longest_silence(self.resolved.limits.max_gap),
             ),
             keep_open=(self.lease.descriptor, *(() if self.gateway is None else (self.gateway.input_descriptor,))),
             forget=self._folders_of_its_own(),
         )
+        self._watchdog.pulse(self._sign_of_life)
         self.run.record("event", {"name": "watchdog armed", "process": self._watchdog.process_id})
+
+    def _sign_of_life(self) -> bytes:
+        """What the watchdog is told now and then: nothing while the watch stands still and nobody answers that."""
+        from mt5canary.order.watchdog import PULSE, REST
+
+        if not self.needs_flatten:
+            return REST
+        return PULSE if self._why_silent is None or self._why_silent() is None else b""
+
+    def answers_to(self, why_silent: Callable[[], str | None] | None) -> None:
+        """Let a watch say why the run counts as silent, or None while it lives; without one, that it runs is enough."""
+        self._why_silent = why_silent
+
+    @property
+    def watchdog_acted(self) -> str:
+        """Why the watchdog closed in this run's stead while it still runs; empty where it never did."""
+        try:
+            lines = (self.run.folder / WATCHDOG_LOG).read_bytes().splitlines()
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            return f"nobody can tell: {error}"
+        return lines[0].decode(errors="replace") if lines else "its log is empty"
 
     def _folders_of_its_own(self) -> tuple[Path, ...]:
         own = () if self._own_state is None else (Path(self._own_state.name),)

@@ -111,7 +111,10 @@ class Breaker:
             return f"its state {self.path} {file}, and {finding}"
         if not notes or notes[-1]["step"] == "BREAKER_RESET":
             return None
-        return f"its state {self.path} {file}, and the journal says that it opened: {notes[-1].get('facts')}"
+        facts = notes[-1].get("facts", {})
+        if facts.get("by") == "watchdog":  # it leaves the note alone: the file is the run's, which may wake up over it
+            return str(facts.get("reason"))
+        return f"its state {self.path} {file}, and the journal says that it opened: {facts}"
 
     def require_closed(self) -> None:
         """Raise BreakerOpen unless it is closed; called on every send of an order."""

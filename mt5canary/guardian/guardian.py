@@ -70,6 +70,9 @@ class Surroundings(Protocol):
     def break_off(self, reason: str) -> None:
         """Answer a breach: open the breaker, flatten at once, and halt the gateway too."""
 
+    def answers_to(self, why_silent: Callable[[], str | None] | None) -> None:
+        """Let the watch say why the run counts as silent, or None while it lives."""
+
 
 class Guardian:
     """Watches once, when it is first asked, and answers every later question from what it saw."""
@@ -177,9 +180,11 @@ class Guardian:
             watch.record.latencies.series[ORDERS].record(int(order * 1000))
         self._tell("watching", {"for": f"{self._limits.watch.duration.total_seconds():g} s"})
         stop_metrics = self._serve_metrics(watch)
+        self._run.answers_to(watch.what_stands_still)
         try:
             record = watch.run()
         finally:
+            self._run.answers_to(None)
             if stop_metrics is not None:
                 stop_metrics()
             if self._display is not None:

@@ -179,6 +179,10 @@ class Watch:
             last = f"; {self.record.errors[-1].text}" if self.record.errors else ""
             self._break_off("heartbeat", f"{said}{last}")
 
+    def what_stands_still(self) -> str | None:
+        """Which loop stands still and nobody answered that yet; for whoever speaks to the watchdog."""
+        return None if self.record.breach is not None else self._heartbeat.what_stands_still()
+
     def _broke(self, error: BaseException) -> None:
         self._tell("guardian failed", {"text": repr(error)})
         self._break_off("guardian", f"the guardian's readings broke: {error!r}")

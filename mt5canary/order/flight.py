@@ -59,6 +59,10 @@ class RunView(Protocol):
     def is_kept(self) -> bool:
         """Whether the position was left open, as planned."""
 
+    @property
+    def watchdog_acted(self) -> str:
+        """Why the watchdog closed in the run's stead; empty where it never did."""
+
     def record(self, kind: str, body: Any, *, durable: bool = False) -> None:
         """Append one record to the chain."""
 
@@ -367,9 +371,10 @@ class CanaryFlight:
     def is_closed_or_kept(self) -> list[Measurement]:
         """E1: the position is closed, shown by positions, orders and history; or kept, as planned."""
         canary = self._flown()
+        acted = equal("closed by the watchdog in this run's stead", self._run.watchdog_acted or "nothing", "nothing")
         if self._run.is_kept:
             kept = [ticket for ticket in self._reconciler.reconcile("end").kept if ticket == canary.position_ticket]
-            return at_level("E2", [equal("positions kept by plan", len(kept), 1)])
+            return [*at_level("E2", [equal("positions kept by plan", len(kept), 1)]), acted]
         self.opening_deal  # noqa: B018 -- asked for here where X8 was blocked, so that nothing is asked after the count of E3
         deals, orders = self._closing_deals(), self._session.orders(**canary.window)
         active = [order for order in orders if order.magic == self._plan.magic and is_active(order)]
@@ -386,6 +391,7 @@ class CanaryFlight:
         return [
             *at_level("E2", proof.is_closed(canary, after, deals, active)),
             equal("left in journal, positions and history", left or "nothing", "nothing"),
+            acted,
             drill.no_trace(drill.traces_of(self._drill_nonces, [*deals, *orders, *after.positions])),
             *self._witnessed(lambda witness: witness.nothing_open("E1", self._plan.magic)),
             *(

@@ -176,6 +176,19 @@ def _signal_and_go_on() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
+def _stop() -> None:
+    """Stand still, every thread, until somebody sends SIGCONT; then go on."""
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def _deadlock() -> None:
+    """Every loop of the watch stands still while the process itself goes on."""
+    from mt5canary.guardian.loops import Loop
+
+    Loop.act = lambda self: _hang()  # type: ignore[method-assign]
+    _hang()
+
+
 def _die() -> None:
     os._exit(77)
 
@@ -213,6 +226,8 @@ ACTIONS: dict[str, Callable[[], None]] = {
     "sighup": _signal(signal.SIGHUP),
     "sigkill": _signal(signal.SIGKILL),
     "sigint-and-go-on": _signal_and_go_on,
+    "sigstop": _stop,
+    "deadlock": _deadlock,
     "die": _die,
     "full-disk": _fill_the_disk,
     "kill-gateway": _kill_child("serve"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 from typing import Any
 
 import psutil
@@ -141,6 +142,64 @@ def test_watchdog_closes_what_a_killed_run_left(harness: Harness, point: str, ac
     assert len(said["closed"]) == 1
     assert is_flat(harness)
     assert "CLOSE_ALL" in harness.actions()
+    eventually(lambda: not harness.processes())
+
+
+def stopped(harness: Harness, point: str, *options: str) -> subprocess.Popen[str]:
+    """A run that was stopped at a point, once its watchdog has closed the position in its stead."""
+    process = harness.start_live(*INTRUDER, point, "--set", "limits.max_gap=200ms", *options)
+    report = harness.folder / "reports"
+    eventually(lambda: any(path.read_text().endswith("\n") for path in report.glob("*/watchdog.log")), 60)
+    assert psutil.Process(process.pid).status() == psutil.STATUS_STOPPED
+    assert is_flat(harness), harness.actions()
+    assert harness.actions()[-1] == "HALT"
+    return process
+
+
+def test_stopped_run_is_closed_by_its_watchdog_and_does_not_go_on(harness: Harness) -> None:
+    """SIGSTOP in the watch: the watchdog closes and latches; after SIGCONT the run ends with no pass and says why."""
+    harness.watch["targets.simulator.limits.watch.for"] = "20s"
+    process = stopped(harness, "watch:sigstop")
+    said = json.loads((harness.bundle / "watchdog.log").read_text())
+    assert said["flat"] is True
+    assert said["reason"] == "the run gave its watchdog no sign of life for 2.4 s"
+    process.send_signal(signal.SIGCONT)
+    finished = harness.ended(process)
+    assert finished.status == 1, finished.output
+    assert harness.verdict["verdict"] == "FAIL"
+    assert harness.verdict["flat"] is True
+    assert "a gap of" in harness.reason("G4")
+    assert "no sign of life" in harness.reason("G4")
+    assert "no sign of life" in harness.reason("E1")
+    assert harness.filled() == 1
+    eventually(lambda: not harness.processes())
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("point", ["before-X7", "X8", "X11", "before-E1"])
+def test_run_that_was_stopped_anywhere_ends_with_no_pass(harness: Harness, point: str) -> None:
+    """Stopped before its order, after it or after its watch: latched, and no order of a run that woke up is filled."""
+    process = harness.start_live(*INTRUDER, f"{point}:sigstop", "--set", "limits.max_gap=200ms")
+    reports = harness.folder / "reports"
+    eventually(lambda: any(path.read_text().endswith("\n") for path in reports.glob("*/watchdog.log")), 60)
+    process.send_signal(signal.SIGCONT)
+    finished = harness.ended(process)
+    assert finished.status == 1, finished.output
+    assert harness.verdict["verdict"] != "PASS"
+    assert harness.filled() == (0 if point == "before-X7" else 1)
+    assert harness.verdict["flat"] is not False
+    reasons = " ".join(str(entry["reason"]) for entry in harness.verdict["criteria"])
+    assert "no sign of life" in reasons
+
+
+def test_watch_that_hangs_whole_is_closed_by_the_watchdog(harness: Harness) -> None:
+    """Both loops stand still while the process runs: nobody is left inside who could see it, and it is seen."""
+    process = harness.start_live(*INTRUDER, "watch:deadlock", "--set", "limits.max_gap=200ms")
+    reports = harness.folder / "reports"
+    eventually(lambda: any(path.read_text().endswith("\n") for path in reports.glob("*/watchdog.log")), 60)
+    assert is_flat(harness), harness.actions()
+    process.kill()
+    harness.ended(process)
     eventually(lambda: not harness.processes())
 
 
