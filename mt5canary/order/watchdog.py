@@ -5,12 +5,10 @@ without that byte means that the run is gone, however it went (SIGKILL, a crash,
 every position of the run's magic number by itself. Settings hold the shared secret, so they come through the
 pipe and never by the command line.
 
-While something may be open the run says now and then that it lives (``P``). After one such byte, or an order that left,
-the next may be late by ``silence_seconds``: a run that was stopped, swapped out, or whose two loops both stand still says nothing. Then the
-watchdog flattens, halts the gateway and opens the breaker, so that a run that wakes up again does not go on.
-
-In between it is told when an order leaves and when its outcome is known: one that was cut off under way can arrive
-after the first look, so there is a second one after its last moment.
+While something may be open the run says now and then that it lives (``P``). After one such byte, or after an order
+left, the next may be late by ``silence_seconds``: a run that was stopped, swapped out, or whose two loops both stand
+still says nothing. Then the watchdog flattens, halts the gateway and opens the breaker, so that a run that wakes up
+again does not go on.
 """
 
 from __future__ import annotations

@@ -64,6 +64,14 @@ def _shorter_than(other: str) -> Rule:
     return rule
 
 
+def _longer_than_a_probe(max_gap: timedelta, values: Mapping[str, Any]) -> str | None:
+    """Refuse a gap that the watch's own pace would pass at its first probe."""
+    watch = values.get("watch")
+    if watch is None or max_gap > watch.every:
+        return None
+    return f"must be longer than watch.every ({format_duration(watch.every)}), or every probe would end the watch"
+
+
 def _required_for_metatrader(host: str | None, values: Mapping[str, Any]) -> str | None:
     missed = host is None and values.get("terminal") == "metatrader5"
     return "must be said for terminal metatrader5" if missed else None
@@ -257,11 +265,11 @@ class Limits(Section, frozen=True, kw_only=True):
     history_deadline: Annotated[
         timedelta, span(at_least=seconds(0.1), at_most=seconds(600)), "how long the broker's history may lag"
     ] = seconds(10)
-    max_gap: Annotated[timedelta, span(at_least=seconds(0.01), at_most=seconds(60)), "longest gap of the watch"] = (
-        seconds(5)
-    )
     errors: Annotated[Errors, "what may go wrong on the way"] = Errors()
     watch: Annotated[Watch, "the time that the guardrails are watched"] = Watch()
+    max_gap: Annotated[
+        timedelta, span(at_least=seconds(0.01), at_most=seconds(60)), _longer_than_a_probe, "longest gap of the watch"
+    ] = seconds(5)
 
 
 class Target(Endpoint, frozen=True, kw_only=True):
