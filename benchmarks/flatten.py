@@ -17,8 +17,9 @@ from msgspec import Struct
 from benchmarks.alternating import Ratio
 from benchmarks.figure import Figure
 from mt5canary.link.connection import Route
+from mt5canary.link.envelope import new_uuid
 from mt5canary.link.exchange import Exchange
-from mt5canary.link.session import OrderFields, Signer, TradingSession, new_uuid
+from mt5canary.link.session import OrderFields, Signer, TradingSession
 from mt5canary.order.flatten import Flattened, WayOut
 from mt5canary.rehearsal import SimulatedGateway
 

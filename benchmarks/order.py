@@ -24,7 +24,8 @@ from mt5canary.evidence import chain
 from mt5canary.evidence.run import Run
 from mt5canary.link.clock import ServerZone
 from mt5canary.link.connection import Route
-from mt5canary.link.session import OrderFields, Signer, TradingSession, new_uuid
+from mt5canary.link.envelope import new_uuid
+from mt5canary.link.session import OrderFields, Signer, TradingSession
 from mt5canary.measurement import Outcome
 from mt5canary.operation import Operation
 from mt5canary.order.canary import prepare, take_snapshot

@@ -20,7 +20,8 @@ from mt5canary.errors import Finding
 from mt5canary.evidence.run import Run
 from mt5canary.guardian.breaker import Breaker
 from mt5canary.link.connection import Connection
-from mt5canary.link.session import OrderFields, TradingSession, new_uuid
+from mt5canary.link.envelope import new_uuid
+from mt5canary.link.session import OrderFields, TradingSession
 from mt5canary.measurement import Outcome
 from mt5canary.operation import WATCHDOG_LOG, Operation
 from mt5canary.order.flatten import Flattened

@@ -11,11 +11,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any, ClassVar, Self
 
 import msgspec
@@ -25,6 +23,7 @@ from msgspec import UNSET, Struct, UnsetType
 from mt5canary.errors import LinkFinding
 from mt5canary.link.connection import Connection, Ends, RoundTripEstimate, Route
 from mt5canary.link.dialect import Dialect
+from mt5canary.link.envelope import envelope, new_nonce, new_uuid, now
 from mt5canary.link.exchange import Exchange, R, Recorder, Refused, Unreadable, understand
 from mt5canary.wire import frames, replies, requests
 from mt5canary.wire.requests import REQUESTS, SIGNED_ACTIONS, Request
@@ -405,31 +404,3 @@ class TradingSession(ClosingSession):
         self._permit()
         request = requests.Open(uuid=request_uuid, timestamp=now(), **msgspec.structs.asdict(order))
         return self.exchange(self._signed(request))
-
-
-def envelope() -> dict[str, Any]:
-    """What every request carries, made new."""
-    return {"uuid": new_uuid(), "timestamp": now()}
-
-
-def new_uuid() -> str:
-    """A UUID version 4 in canonical form (RFC 9562, section 5.4); a quarter of the standard library's time."""
-    digits = os.urandom(16).hex()
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
-
-
-def new_nonce() -> str:
-    """16 random bytes in hex."""
-    return os.urandom(16).hex()
-
-
-def now() -> str:
-    """This host's clock as RFC 3339 in UTC, to the microsecond."""
-    seconds, rest = divmod(time.time_ns(), 1_000_000_000)
-    return f"{_to_the_second(seconds)}.{rest // 1000:06}Z"
-
-
-@lru_cache(maxsize=1)  # many requests leave within one second, and the calendar costs more than all the rest of one
-def _to_the_second(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat().removesuffix("+00:00")

@@ -26,8 +26,9 @@ from typing import TypeVar
 import msgspec
 
 from mt5canary.link.clock import ServerZone
+from mt5canary.link.envelope import new_uuid
 from mt5canary.link.exchange import Exchange
-from mt5canary.link.session import OrderFields, ReadSession, new_uuid
+from mt5canary.link.session import OrderFields, ReadSession
 from mt5canary.order.journal import Intent
 from mt5canary.wire.replies import AccountReply, OpenReply, Position, Tick
 

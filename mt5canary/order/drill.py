@@ -13,8 +13,9 @@ import msgspec
 
 from mt5canary.errors import LinkFinding
 from mt5canary.link.clock import ServerZone
+from mt5canary.link.envelope import new_uuid
 from mt5canary.link.exchange import Exchange, Refused, understand
-from mt5canary.link.session import OrderFields, TradingSession, new_uuid
+from mt5canary.link.session import OrderFields, TradingSession
 from mt5canary.measurement import Measurement, equal
 from mt5canary.money import exact
 from mt5canary.order.canary import WINDOW_AFTER_SECONDS

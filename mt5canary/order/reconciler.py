@@ -15,7 +15,8 @@ from decimal import Decimal
 from typing import Any
 
 from mt5canary.errors import Finding
-from mt5canary.link.session import ReadSession, new_uuid
+from mt5canary.link.envelope import new_uuid
+from mt5canary.link.session import ReadSession
 from mt5canary.money import exact
 from mt5canary.order.canary import GHOST_SECONDS
 from mt5canary.order.journal import Intent, Journal, RecordedIntent

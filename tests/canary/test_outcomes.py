@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from mt5canary.link.connection import Route
-from mt5canary.link.session import OrderFields, Signer, TradingSession, new_uuid
+from mt5canary.link.envelope import new_uuid
+from mt5canary.link.session import OrderFields, Signer, TradingSession
 from mt5canary.rehearsal import SimulatedGateway
 from tests.canary.harness import Finished, Harness
 from tests.canary.outcomes import PAGE, SITUATIONS, Situation, page

@@ -13,7 +13,8 @@ import pytest
 from mt5canary.cli import main
 from mt5canary.errors import Finding
 from mt5canary.link.connection import Route
-from mt5canary.link.session import OrderFields, Signer, TradingSession, new_uuid
+from mt5canary.link.envelope import new_uuid
+from mt5canary.link.session import OrderFields, Signer, TradingSession
 from mt5canary.rehearsal import SimulatedGateway
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,8 @@ import pytest
 
 from mt5canary.guardian.guards import Reading
 from mt5canary.link.connection import Route
-from mt5canary.link.session import OrderFields, Signer, TradingSession, new_uuid
+from mt5canary.link.envelope import new_uuid
+from mt5canary.link.session import OrderFields, Signer, TradingSession
 from mt5canary.rehearsal import SimulatedGateway
 from tests.link.between import Between
 

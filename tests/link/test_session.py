@@ -15,8 +15,9 @@ import pytest
 from mt5canary.errors import LinkFinding
 from mt5canary.link import session as sessions
 from mt5canary.link.connection import ConnectFinding, Route
+from mt5canary.link.envelope import new_uuid, now
 from mt5canary.link.exchange import Refused, Timeout, Unreadable
-from mt5canary.link.session import ClosingSession, OrderFields, ReadSession, Signer, TradingSession, new_uuid, now
+from mt5canary.link.session import ClosingSession, OrderFields, ReadSession, Signer, TradingSession
 from mt5canary.rehearsal import SimulatedGateway
 from mt5canary.wire import requests
 from mt5canary.wire.requests import REQUESTS

@@ -17,8 +17,9 @@ from mt5canary.errors import Finding, LinkFinding, Unproven
 from mt5canary.evidence.chain import Chain
 from mt5canary.link import session as sessions
 from mt5canary.link.connection import Route
+from mt5canary.link.envelope import new_uuid
 from mt5canary.link.exchange import Refused
-from mt5canary.link.session import ClosingSession, TradingSession, new_uuid
+from mt5canary.link.session import ClosingSession, TradingSession
 from mt5canary.order import resolution
 from mt5canary.order.canary import Canary, new_nonce
 from mt5canary.order.journal import Journal

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from mt5canary.link.clock import ServerZone
-from mt5canary.link.session import OrderFields, TradingSession, new_uuid
+from mt5canary.link.envelope import new_uuid
+from mt5canary.link.session import OrderFields, TradingSession
 from mt5canary.measurement import Measurement, Outcome, worst
 from mt5canary.order.canary import new_nonce
 from mt5canary.order.drill import judged, refusals_are_real

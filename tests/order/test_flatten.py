@@ -11,7 +11,8 @@ import pytest
 
 from mt5canary.link import session as sessions
 from mt5canary.link.connection import Route
-from mt5canary.link.session import OrderFields, Signer, TradingSession, new_uuid
+from mt5canary.link.envelope import new_uuid
+from mt5canary.link.session import OrderFields, Signer, TradingSession
 from mt5canary.order import flatten as flattening
 from mt5canary.order.flatten import WayOut
 from tests.link.between import Answer, Between, PassOn, answer

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from mt5canary.link.envelope import new_uuid
 from mt5canary.link.inspection import LinkInspection
-from mt5canary.link.session import OrderFields, TradingSession, new_uuid
+from mt5canary.link.session import OrderFields, TradingSession
 from mt5canary.measurement import Measurement, Outcome, worst
 from mt5canary.order.journal import Intent, Journal
 from mt5canary.order.proposal import OrderProposal

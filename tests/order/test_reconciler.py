@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mt5canary.errors import Finding
-from mt5canary.link.session import OrderFields, TradingSession, new_uuid
+from mt5canary.link.envelope import new_uuid
+from mt5canary.link.session import OrderFields, TradingSession
 from mt5canary.order.journal import Intent, Journal
 from mt5canary.order.reconciler import StateReconciler
 from mt5canary.order.reconciliation import Kind

@@ -16,8 +16,9 @@ import pytest
 
 from mt5canary.errors import LinkFinding
 from mt5canary.link.connection import Route
+from mt5canary.link.envelope import envelope, new_uuid
 from mt5canary.link.remoteness import Resolution
-from mt5canary.link.session import OrderFields, TradingSession, envelope, new_uuid
+from mt5canary.link.session import OrderFields, TradingSession
 from mt5canary.measurement import Measurement, Outcome, equal, unproven, worst
 from mt5canary.order.witness import Witness, WitnessSession, stands_apart
 from mt5canary.plan import Resolved
