@@ -11,13 +11,13 @@ from mt5canary.errors import Finding
 from mt5canary.guardian.breaker import Breaker
 from mt5canary.link.dialect import Dialect
 from mt5canary.link.session import ReadSession
-from mt5canary.operation import route_of
 from mt5canary.order.account_lease import AccountLease
 from mt5canary.order.journal import Journal, RecordedIntent
 from mt5canary.order.reconciler import StateReconciler
 from mt5canary.order.reconciliation import Books, Reconciliation, reconcile
 from mt5canary.plan import Resolved
 from mt5canary.reaching import expected_account, nothing, state_of
+from mt5canary.target import route_of
 from mt5canary.wire.replies import HelloReply
 
 BY = "mt5canary reconcile"

@@ -13,10 +13,10 @@ from mt5canary.link.connection import Route
 from mt5canary.link.dialect import Dialect
 from mt5canary.link.exchange import Refused
 from mt5canary.link.session import ReadSession, Signer, TradingSession
-from mt5canary.operation import route_of, secret_of
 from mt5canary.order.flatten import WayOut
 from mt5canary.plan import Resolved
 from mt5canary.rehearsal import SimulatedGateway, state_folder
+from mt5canary.target import route_of, secret_of
 from mt5canary.wire.replies import HelloReply
 
 

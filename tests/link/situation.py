@@ -17,8 +17,8 @@ from mt5canary.link.dialect import Dialect
 from mt5canary.link.inspection import LinkInspection
 from mt5canary.link.session import ReadSession
 from mt5canary.measurement import Measurement, Outcome
-from mt5canary.operation import route_of
 from mt5canary.plan import Resolved, load
+from mt5canary.target import route_of
 
 SHIPPED = Path(__file__).resolve().parents[2] / "canary.yaml"
 ON_LOOPBACK = {"terminal": "simulated", "host": "127.0.0.1", "protocol": "4.3"}

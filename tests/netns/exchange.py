@@ -15,8 +15,8 @@ from msgspec import Struct
 from mt5canary.errors import Finding
 from mt5canary.link.dialect import Dialect
 from mt5canary.link.session import ReadSession
-from mt5canary.operation import route_of
 from mt5canary.plan import load
+from mt5canary.target import route_of
 
 
 def main(plan: str) -> None:
