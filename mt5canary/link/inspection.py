@@ -48,6 +48,7 @@ class LinkInspection:
         log: Tell,
         record: Recorder = _no_record,
         pause: Pause = time.sleep,
+        another: Callable[[], ReadSession] | None = None,
     ) -> None:
         self._session = session
         self._endpoint = endpoint
@@ -58,6 +59,7 @@ class LinkInspection:
         self._log = log
         self._record = record
         self._pause = pause
+        self._another = another
 
     @cached_property
     def resolution(self) -> remoteness.Resolution:
@@ -135,7 +137,8 @@ class LinkInspection:
     def round_trips(self) -> RoundTrips:
         """The first latency figure."""
         self._hello  # noqa: B018 -- HELLO goes first and alone
-        return latency.look(self._session, self._limits.latency.p99_ms, self._limits.latency.confidence)
+        limits = self._limits.latency
+        return latency.look(self._session, limits.p99_ms, limits.confidence, another=self._another)
 
     def address_is_remote(self) -> list[Measurement]:
         """L1: nothing speaks against any address of the gateway, or what is near is declared."""

@@ -61,8 +61,13 @@ def inspect(resolved: Resolved, criteria: str = "L1 L2 L3 L4 L5 L6") -> Seen:
     seen = Seen()
     route = route_of(resolved)
     host, _, port = route.url.removeprefix("tcp://").rpartition(":")
+    dialect = Dialect(resolved.target.protocol)
     started = time.monotonic()
-    with ReadSession(route, lambda kind, body: None, dialect=Dialect(resolved.target.protocol)) as session:
+
+    def another() -> ReadSession:
+        return ReadSession(route, lambda kind, body: None, dialect=dialect)
+
+    with another() as session:
         link = LinkInspection(
             session,
             (host.strip("[]"), int(port)),
@@ -71,6 +76,7 @@ def inspect(resolved: Resolved, criteria: str = "L1 L2 L3 L4 L5 L6") -> Seen:
             resolved.plan.order.symbol,
             lambda criterion, text: seen.remarks.append(f"{criterion}: {text}"),
             lambda *_, **__: None,
+            another=another,
         )
         questions = {
             "L1": link.address_is_remote,

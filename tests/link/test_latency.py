@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
 from mt5canary.link.connection import RoundTripEstimate, Route
 from mt5canary.link.latency import RoundTrips, look, plausible, within_limit
 from mt5canary.link.session import ReadSession
 from mt5canary.measurement import Outcome, describe
-from tests.link.between import Between, pong
+from tests.link.between import Answer, Between, PassOn, pong
 
 
 @pytest.mark.parametrize(
@@ -66,3 +70,19 @@ def test_look_stops_when_it_has_decided() -> None:
     assert len(gateway.received) == 299
     measured = within_limit(trips, 1_000.0, 0.95, "round trip")
     assert {one.outcome for one in measured} == {Outcome.PASS}
+
+
+def test_slow_gateway_is_asked_one_thing_at_a_time() -> None:
+    """Where the kernel saw a short way the gateway is what is slow: no second connection would be any faster."""
+    asked = threading.Event()
+
+    def slow(request: dict[str, Any], pass_on: PassOn) -> Answer:
+        asked.wait(0.02)
+        return pong(request)
+
+    def another() -> ReadSession:
+        raise AssertionError("one connection was to be enough")
+
+    with Between(slow) as gateway, ReadSession(Route(url=gateway.url), lambda kind, body: None) as session:
+        trips = look(session, 1_000.0, 0.95, timedelta(seconds=2), another)
+    assert 10 < trips.count < 299

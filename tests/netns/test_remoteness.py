@@ -43,6 +43,20 @@ def test_a_remote_gateway_passes_for_the_right_reasons(distant: World, serve: Se
     assert seen.trouble is None, seen.observed
 
 
+@pytest.mark.nightly
+@pytest.mark.parametrize("round_trip_ms", [40, 90])
+def test_a_long_way_is_decided_in_time(
+    make_world: Callable[..., World], serve: Serve, look: Look, round_trip_ms: int
+) -> None:
+    """One after the other 299 round trips would take 12 s and 27 s; some at a time they are made within L6's 10 s."""
+    distant = make_world(delay_seconds=round_trip_ms / 2000)
+    gateway = serve(distant.gtw, GATEWAY)
+    seen = look(distant.inf, gateway.target(source=NODE), "L1 L2 L3 L6")
+    assert seen.outcomes == {"L1": "PASS", "L2": "PASS", "L3": "PASS", "L6": "PASS"}, seen.reasons
+    assert round_trip_ms <= seen.measurements["L6"]["round trip P99"] < 100
+    assert seen.measurements["L6"]["shape of the round trips"] == "answered at once"
+
+
 @pytest.mark.parametrize("address", ["192.0.2.255", "192.0.2.0"])
 def test_broadcast_and_network_address_of_an_attached_network(ethernet: World, look: Look, address: str) -> None:
     """The address of the first canary's kind fails in L1, and nothing is sent to it."""
