@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -87,3 +91,22 @@ def test_name_that_changes_in_mid_run(near: World, serve: Serve, start: Start) -
     assert GATEWAY in run.harness.reason("E3")
     assert run.harness.verdict["flat"] is True
     assert not any(entry["action"] == "CLOSE_ALL" and "error_code" in entry for entry in gateway.requests())
+
+
+@pytest.mark.nightly
+def test_first_look_over_a_long_way_is_verified(make_world: Callable[..., World], serve: Serve, start: Start) -> None:
+    """80 ms of round trip: L6 passes over several connections, E3 counts them all, and verify finds the same."""
+    far = make_world(delay_seconds=0.040)
+    gateway = serve(far.gtw, GATEWAY)
+    run = start(far.inf, gateway.target())
+    run.ended()
+    outcomes = run.harness.outcomes()
+    assert (outcomes["L6"], outcomes["E3"]) == ("PASS", "PASS"), run.harness.reason("L6") + run.harness.reason("E3")
+    records = [json.loads(line) for line in (run.harness.bundle / "evidence.jsonl").read_text().splitlines()]
+    (begin,) = [n for n, record in enumerate(records) if record["kind"] == "outcome" and record["criterion"] == "L5"]
+    (end,) = [n for n, record in enumerate(records) if record["kind"] == "outcome" and record["criterion"] == "L6"]
+    assert len({record["connection"] for record in records[begin:end] if record["kind"] == "exchange"}) > 3
+    command = [sys.executable, "-m", "mt5canary.cli", "verify", str(run.harness.bundle)]
+    said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60).stdout
+    assert "VERIFIED: the raw records amount to" in said, said
+    assert re.search(r"holds .* judged again from the raw records: .*\bL6\b", said), said
