@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -172,5 +173,9 @@ def raw(record: dict[str, Any], field: str) -> bytes | None:
 def utc(nanoseconds: int) -> str:
     """A wall-clock time in nanoseconds since 1970 as RFC 3339 in UTC, to the microsecond."""
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
-    moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return f"{_to_the_second(seconds)}.{rest // 1000:06}Z"
+
+
+@lru_cache(maxsize=64)  # records come many a second, and the calendar costs more than the rest of a line
+def _to_the_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat().removesuffix("+00:00")
