@@ -340,7 +340,7 @@ class CanaryFlight:
         def measured() -> tuple[Snapshot, list[Measurement]]:
             after = self._snapshot()
             deals = self._deals_since(canary)
-            return after, proof.account_moved(canary, after, deals, self._proposal.check, self._proposal.spec)
+            return after, proof.account_moved(canary, after, deals, self._proposal.exposure.margin, self._proposal.spec)
 
         after, measurements = poll(measured, lambda found: _hold(found[1]), ACCOUNT_DEADLINE, self._keep_alive)
         self._run.log(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from mt5canary.measurement import Measurement, above, at_least, at_most, equal, unproven, within
 from mt5canary.money import CENT, booked, cents, exact, whole_steps
 from mt5canary.order.canary import COMMENT_LENGTH, NONCE, Canary, Snapshot
-from mt5canary.wire.replies import CheckReply, Deal, FindReply, Order, Position, SymbolSpecification, Tick
+from mt5canary.wire.replies import Deal, FindReply, Order, Position, SymbolSpecification, Tick
 
 
 class FillTimes(NamedTuple):
@@ -167,10 +167,12 @@ def is_remembered(canary: Canary, found: FindReply | None) -> Measurement:
 
 
 def account_moved(
-    canary: Canary, after: Snapshot, deals: list[Deal], check: CheckReply, spec: SymbolSpecification
+    canary: Canary, after: Snapshot, deals: list[Deal], projected: Decimal, spec: SymbolSpecification
 ) -> list[Measurement]:
     """Margin rose as projected, the balance moved by the deals alone, equity marks the market (X11).
 
+    ``projected`` is the order's own margin, from ``CHECK_ORDER`` and the account as it was then: what others did before
+    the order left is in neither.
     ``deals`` are all since the order: on an account that others use too, theirs are set apart by what they book.
     """
     before, account = canary.before.account, after.account
@@ -178,7 +180,7 @@ def account_moved(
         return [unproven("equity is balance, credit and profit", "profit and credit in GET_ACCOUNT")]
     floating = cents(account.profit) + cents(account.credit)
     measurements = [
-        _margin_taken(canary, after, check),
+        _margin_taken(canary, after, projected),
         above("margin of the account", cents(account.margin), 0, account.currency),
         equal(
             "balance moved by",
@@ -218,10 +220,9 @@ def account_moved(
     return measurements
 
 
-def _margin_taken(canary: Canary, after: Snapshot, check: CheckReply) -> Measurement:
+def _margin_taken(canary: Canary, after: Snapshot, projected: Decimal) -> Measurement:
     """The margin rose by what CHECK_ORDER projected, and by as much for each lot that others opened in between."""
     before, account = canary.before.account, after.account
-    projected = cents(check.margin) - cents(before.margin)
     foreign = _others(canary, after)
     if any(symbol != canary.order.symbol for symbol, _ in foreign):
         return unproven("margin taken", "the order's alone; others opened or closed another symbol in between")

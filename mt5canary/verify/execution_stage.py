@@ -136,8 +136,11 @@ def volume_is_legal(world: World) -> list[Measurement]:
 
 def risk_is_inside_limits(world: World) -> list[Measurement]:
     """X3: margin, leverage, worst loss."""
-    risk = sizing.exposure(world.order, world.spec, world.tick, world.account("X3"), world.check)
-    return sizing.inside_limits(risk, world.limits)
+    return sizing.inside_limits(_exposure(world), world.limits)
+
+
+def _exposure(world: World) -> sizing.Exposure:
+    return sizing.exposure(world.order, world.spec, world.tick, world.account("X3"), world.check)
 
 
 def terminal_agrees(world: World) -> list[Measurement]:
@@ -207,7 +210,8 @@ def one_position_belongs_to_it(world: World, flight: Flight) -> list[Measurement
 def account_moved_as_it_must(world: World, flight: Flight) -> list[Measurement]:
     """X11: margin, equity, balance."""
     after = flight.after("X11")
-    return at_level("E2", proof.account_moved(flight.canary, after, flight.deals("X11"), world.check, world.spec))
+    projected = _exposure(world).margin
+    return at_level("E2", proof.account_moved(flight.canary, after, flight.deals("X11"), projected, world.spec))
 
 
 def wrong_nonce(world: World, challenge: str) -> str | None:

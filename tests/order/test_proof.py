@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,7 @@ from mt5canary.link.clock import ServerZone
 from mt5canary.link.connection import Route
 from mt5canary.link.session import OrderFields, Signer, TradingSession
 from mt5canary.measurement import Measurement, Outcome, worst
+from mt5canary.money import cents
 from mt5canary.order import proof
 from mt5canary.order.canary import Canary, Snapshot, poll, prepare, take_snapshot
 from mt5canary.order.journal import Journal
@@ -22,7 +24,7 @@ from mt5canary.order.placement import place
 from mt5canary.order.proof import FillTimes
 from mt5canary.order.reconciliation import is_active
 from mt5canary.rehearsal import SimulatedGateway
-from mt5canary.wire.replies import AccountReply, CheckReply, Deal, FindReply, Order, SymbolSpecification, Tick
+from mt5canary.wire.replies import AccountReply, Deal, FindReply, Order, SymbolSpecification, Tick
 from tests.order.conftest import MAGIC
 
 LAG = timedelta(seconds=5)
@@ -37,7 +39,7 @@ class Books:
 
     canary: Canary
     spec: SymbolSpecification
-    check: CheckReply
+    projected: Decimal
     quotes: list[Tick]
     deals: list[Deal]
     orders: list[Order]
@@ -62,7 +64,7 @@ def books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Books]:
         with TradingSession(Route(url=gateway.url), lambda kind, body: None, signer, lambda: None) as session:
             spec, before = session.symbol("EURUSD"), take_snapshot(session, "EURUSD")
             order = OrderFields(symbol="EURUSD", type="BUY", volume=0.001, sl=0.9, deviation=20, magic=MAGIC)
-            check = session.check(order)
+            projected = cents(session.check(order).margin) - cents(before.account.margin)
             canary = prepare(order, "a-run", before, ServerZone(offset_seconds=7200, residual_ms=0.0))
             place(canary, session, Journal(folder / "state"), lambda *_, **__: None, timedelta(seconds=5))
             quotes = [before.tick, session.tick("EURUSD")]
@@ -73,7 +75,7 @@ def books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Books]:
             session.close_position(canary.position_ticket or 0)
             closed_deals = poll(lambda: session.deals(**canary.window), lambda found: len(found) > len(deals), LAG)
             closed = take_snapshot(session, "EURUSD")
-            yield Books(canary, spec, check, quotes, deals, orders, after, closed, closed_deals)
+            yield Books(canary, spec, projected, quotes, deals, orders, after, closed, closed_deals)
     finally:
         gateway.stop()
 
@@ -108,7 +110,7 @@ def test_true_books_prove_the_fill(books: Books) -> None:
     assert outcome(proof.history_holds(canary, books.deals, books.orders, IN_TIME)) is Outcome.PASS
     assert outcome(proof.price_is_the_markets(canary, books.deals, books.quotes, books.spec, 20)) is Outcome.PASS
     assert outcome(proof.one_position(canary, books.after, books.deals)) is Outcome.PASS
-    assert outcome(proof.account_moved(canary, books.after, books.deals, books.check, books.spec)) is Outcome.PASS
+    assert outcome(proof.account_moved(canary, books.after, books.deals, books.projected, books.spec)) is Outcome.PASS
     assert outcome(proof.is_closed(canary, books.closed, books.closed_deals, [])) is Outcome.PASS
 
 
@@ -333,20 +335,20 @@ def test_order_that_the_gateway_remembers(books: Books) -> None:
 def test_account_that_does_not_add_up_fails(books: Books, field: str, by: float, names: set[str]) -> None:
     """A cent out of place breaks an identity; the level of so small a margin shows no cent of the equity."""
     after = with_account(books, **{field: getattr(books.after.account, field) + by})
-    assert failed(proof.account_moved(books.canary, after, books.deals, books.check, books.spec)) == names
+    assert failed(proof.account_moved(books.canary, after, books.deals, books.projected, books.spec)) == names
 
 
 def test_order_that_is_not_among_the_positions(books: Books) -> None:
     """Figures of an account in which the position is not seen are not the order's."""
     after = replace(books.after, positions=())
-    found = failed(proof.account_moved(books.canary, after, books.deals, books.check, books.spec))
+    found = failed(proof.account_moved(books.canary, after, books.deals, books.projected, books.spec))
     assert found == {"positions seen of the order"}
 
 
 def test_account_that_did_not_move_at_all_fails(books: Books) -> None:
     """The account of before, margin zero, is what a stub would show."""
     after = replace(books.after, account=books.canary.before.account)
-    found = failed(proof.account_moved(books.canary, after, books.deals, books.check, books.spec))
+    found = failed(proof.account_moved(books.canary, after, books.deals, books.projected, books.spec))
     assert found >= {"margin taken", "margin of the account"}
     assert "margin level" not in found
 
@@ -360,12 +362,28 @@ def test_margin_that_others_took_is_set_apart(books: Books) -> None:
         theirs = [msgspec.structs.replace(mine, ticket=10 + n, magic=5, **changes) for n in range(others)]
         account = msgspec.structs.replace(books.after.account, margin=books.after.account.margin + margin)
         after = replace(books.after, account=account, positions=(mine, *theirs))
-        measured = proof.account_moved(books.canary, after, books.deals, books.check, books.spec)
+        measured = proof.account_moved(books.canary, after, books.deals, books.projected, books.spec)
         return next(one.outcome for one in measured if one.name == "margin taken")
 
     assert found(1, taken) is Outcome.PASS
     assert found(5, 0.0) is Outcome.FAIL
     assert found(1, taken, symbol="GBPUSD") is Outcome.UNPROVEN
+
+
+def test_what_others_opened_before_the_order_left_is_in_no_projection(books: Books) -> None:
+    """Opened after the check and before the order: the account held it already when the order's margin came on top."""
+    (mine,) = books.after.of_magic(MAGIC)
+    theirs = msgspec.structs.replace(mine, ticket=10, magic=5)
+    account = books.canary.before.account
+    held = replace(
+        books.canary.before, account=msgspec.structs.replace(account, margin=account.margin + 5), positions=(theirs,)
+    )
+    canary = replace(books.canary, before=held)
+    after = replace(
+        with_account(books, margin=books.after.account.margin + 5), positions=(*books.after.positions, theirs)
+    )
+    measured = proof.account_moved(canary, after, books.deals, books.projected, books.spec)
+    assert next(one.outcome for one in measured if one.name == "margin taken") is Outcome.PASS
 
 
 def test_margin_that_others_gave_back_is_set_apart(books: Books) -> None:
@@ -376,14 +394,14 @@ def test_margin_that_others_gave_back_is_set_apart(books: Books) -> None:
     canary = replace(books.canary, before=replace(books.canary.before, positions=gone))
     freed = with_account(books, margin=books.after.account.margin - 5 * taken)
     for after, expected in ((freed, Outcome.PASS), (books.after, Outcome.FAIL)):
-        measured = proof.account_moved(canary, after, books.deals, books.check, books.spec)
+        measured = proof.account_moved(canary, after, books.deals, books.projected, books.spec)
         assert next(one.outcome for one in measured if one.name == "margin taken") is expected
 
 
 def test_profit_that_does_not_mark_the_market_fails(books: Books) -> None:
     """A position's profit follows from its two prices."""
     after = with_position(books, profit=3.0)
-    found = failed(proof.account_moved(books.canary, after, books.deals, books.check, books.spec))
+    found = failed(proof.account_moved(books.canary, after, books.deals, books.projected, books.spec))
     assert found == {"position's profit marks the market"}
 
 
@@ -392,7 +410,7 @@ def test_profit_follows_from_side_and_prices(books: Books, side: str, profit: fl
     """A hundred points up are ten cents of 0.001 lot for who bought, and as much lost for who sold."""
     canary = replace(books.canary, order=msgspec.structs.replace(books.canary.order, type=side))
     after = with_position(books, open_price=1.08, current_price=1.081, profit=profit)
-    assert failed(proof.account_moved(canary, after, books.deals, books.check, books.spec)) == set()
+    assert failed(proof.account_moved(canary, after, books.deals, books.projected, books.spec)) == set()
 
 
 def test_position_that_is_still_open_is_not_closed(books: Books) -> None:
@@ -457,6 +475,5 @@ def test_account_without_profit_and_credit_proves_nothing() -> None:
     )
     seen: Any = SimpleNamespace(account=bare, of_magic=lambda magic: ())
     canary: Any = SimpleNamespace(before=seen, reply=None)
-    check: Any = SimpleNamespace(margin=0.08)
     spec: Any = None
-    assert [m.outcome for m in proof.account_moved(canary, seen, [], check, spec)] == [Outcome.UNPROVEN]
+    assert [m.outcome for m in proof.account_moved(canary, seen, [], Decimal("0.08"), spec)] == [Outcome.UNPROVEN]
