@@ -18,12 +18,18 @@ ORPHAN = SimpleNamespace(kind="orphan", text="position 9")
 
 
 def flight(
-    session: Any, plan: Resolved, canary: Canary, *, blocking: tuple[Any, ...] = (), kept: tuple[int, ...] | None = None
+    session: Any,
+    plan: Resolved,
+    canary: Canary,
+    *,
+    blocking: tuple[Any, ...] = (),
+    kept: tuple[int, ...] | None = None,
+    acted: str = "",
 ) -> CanaryFlight:
     """A flight whose reconciler found so much amiss; ``kept`` are positions left open by plan, None where none is."""
     found = SimpleNamespace(blocking=blocking, kept=frozenset(kept or ()))
     books: Any = SimpleNamespace(reconcile=lambda phase: found)
-    run: Any = SimpleNamespace(is_kept=kept is not None, log=lambda *_, **__: None)
+    run: Any = SimpleNamespace(is_kept=kept is not None, watchdog_acted=acted, log=lambda *_, **__: None)
     nothing: Any = None
     made = CanaryFlight(session, nothing, nothing, plan.plan.order, plan.limits, nothing, books, run)
     made.canary = canary
@@ -56,3 +62,5 @@ def test_something_left_at_the_end(plan: Resolved, canary: Canary, trading: Trad
     assert failed(flight(trading, plan, canary).is_closed_or_kept()) == set()
     left = flight(trading, plan, canary, blocking=(ORPHAN,)).is_closed_or_kept()
     assert failed(left) == {"left in journal, positions and history"}
+    closed = flight(trading, plan, canary, acted="the run gave its watchdog no sign of life").is_closed_or_kept()
+    assert failed(closed) == {"closed by the watchdog in this run's stead"}
