@@ -30,7 +30,7 @@ MODULES = (
     "start_up",
     "page",
 )
-"""What is measured, in this order: a child's peak of memory begins with its parent's, so those that tell it are first."""
+"""What is measured, in this order: a child's peak of memory begins with its parent's, so what tells it is first."""
 
 HEAD = """# Results
 
