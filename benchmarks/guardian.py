@@ -85,7 +85,7 @@ def _figures(session: ReadSession, chain: Chain) -> list[Figure]:
     probing = Probing(session, book, latencies, Heartbeat(Clock(), 5.0, 1.0), 1_000, time.monotonic())
     size = chain.path.stat().st_size
     with session.recorded_by(book.record):
-        probe = _cost(lambda: probing.probe(time.monotonic()), PROBES)
+        probe = _costs(lambda: probing.probe(time.monotonic()), PROBES)
         book.flush()
         probes_written = chain.path.stat().st_size - size
 
@@ -94,28 +94,32 @@ def _figures(session: ReadSession, chain: Chain) -> list[Figure]:
             assert session.last is not None
             quotes.add(session.last, tick)
 
-        sampled = _cost(sample, PROBES)
+        sampled = _costs(sample, PROBES)
         quotes.flush()
         quotes_written = chain.path.stat().st_size - size - probes_written
-        reading = _cost(lambda: (session.hello(), session.account(), session.positions(), sample()), 500)
-    share = 100 * (10 * probe + 10 * sampled + reading) / 1e6
+        reading = _costs(lambda: (session.hello(), session.account(), session.positions(), sample()), 500)
+    rounds = zip(probe, sampled, reading, strict=True)
+    share = tuple(100 * (10 * one + 10 * other + third) / 1e6 for one, other, third in rounds)
     written = (probes_written + quotes_written) / PROBES * DAY / MEGABYTE
     return [
-        Figure("one probe with its record, processor time", (probe,), "us", 200),
-        Figure("a watch at ten probes a second, of one core", (share,), "%", 3),
+        Figure("one probe with its record, processor time", probe, "us", 200),
+        Figure("a watch at ten probes a second, of one core", share, "%", 3),
         Figure("evidence of a day's probes and quotes", (written,), "MB", 200),
         Figure("memory of a day's probes after the first hour", (_growth(),), "%", 5),
     ]
 
 
-def _cost(act: Any, times: int) -> float:
-    """Processor time of this process for one, in microseconds."""
+def _costs(act: Any, times: int) -> tuple[float, ...]:
+    """Processor time of this process for one, in microseconds, in each of several rounds of so many in all."""
     for _ in range(50):
         act()
-    started = time.process_time()
-    for _ in range(times):
-        act()
-    return (time.process_time() - started) / times * 1e6
+    costs = []
+    for _ in range(ROUNDS):
+        started = time.process_time()
+        for _ in range(times // ROUNDS):
+            act()
+        costs.append((time.process_time() - started) / (times // ROUNDS) * 1e6)
+    return tuple(costs)
 
 
 def _growth() -> float:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mt5canary.guardian.readings import LEASE_SECONDS
 from tests.canary.harness import Harness, eventually
 from tests.crash.killed_harness import POINTS
 from tests.crash.matrix import CASES, FAILURES, GATEWAY_POINTS, IN_CI, ROOT, Case, documented, fly_all
@@ -92,3 +93,13 @@ def test_second_run_on_the_account_refuses(world: World, tmp_path: Path) -> None
     world.harness.ended(first)
     assert world.ledger().positions == []
     assert world.command("status") == 0, "the lease ended with the run"
+
+
+@pytest.mark.nightly
+def test_lease_closes_what_harness_and_watchdog_left(world: World) -> None:
+    """Both killed, as by a power failure: the gateway itself closes the position, once the lease is over."""
+    world.kill_run("the watch is over", watchdog=False)
+    assert len(world.ledger().positions) == 1, "nobody else closed it"
+    eventually(lambda: not world.ledger().positions, LEASE_SECONDS + 30)
+    (closing,) = world.ledger().closed
+    assert closing["comment"] == "lease expired"
