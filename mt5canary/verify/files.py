@@ -77,7 +77,7 @@ def judge_signature(found: Verification, folder: Path, promised: str, public_key
     try:
         envelope, payload, signature = attestation.opened(stored)
         content = msgspec.json.decode(payload)
-    except (attestation.Unreadable, msgspec.DecodeError) as error:
+    except (attestation.Unreadable, msgspec.DecodeError, UnicodeDecodeError) as error:
         found.add("signature", State.CONTRADICTED, f"{ATTESTATION}: {error}")
         return None
     given = None if public_key is None else signing.read_public(public_key)

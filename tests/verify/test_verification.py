@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -200,3 +201,13 @@ def test_a_private_key_is_not_taken_for_the_public_one(
     """The mistake is named."""
     assert main(["verify", str(signed), "--public-key", str(keys / "signing.key")]) == 4
     assert "is a private key; name the public one" in capsys.readouterr().err
+
+
+def test_a_statement_that_is_no_text_is_named(signed: Path, keys: Path) -> None:
+    """A byte flipped under the base64 of what is signed may leave bytes that are no UTF-8."""
+    path = signed / "attestation.json"
+    envelope = json.loads(path.read_text())
+    payload = bytearray(base64.b64decode(envelope["payload"]))
+    payload[66] = 0xBE
+    path.write_text(path.read_text().replace(envelope["payload"], base64.b64encode(payload).decode()))
+    assert texts(verify(signed, public_key=keys / "signing.pub"), "signature", State.CONTRADICTED)
