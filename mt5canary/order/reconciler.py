@@ -14,6 +14,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from msgspec.structs import replace
+
 from mt5canary.errors import Finding
 from mt5canary.link.envelope import new_uuid
 from mt5canary.link.session import ReadSession
@@ -83,24 +85,8 @@ class StateReconciler:
         ``session`` is the watch's own, for the deals of a position that is gone. Orders that wait are not asked for.
         Raises Finding where the journal or those deals cannot be read.
         """
-        intents, now = self._journal.intents(), time.time_ns()
-        tracked = [one for one in intents if is_tracked(one, "watch", self._run)]
-        found = reconcile(
-            Books(
-                phase="watch",
-                magic=self._magic,
-                symbol=self._symbol,
-                run=self._run,
-                now=now,
-                settle_seconds=self._settle_seconds,
-                intents=intents,
-                positions=positions,
-                deals=self._deals(session, tracked, positions, now),
-                shared=self._is_shared(),
-                balance=balance,
-                booked_since=booked_since,
-            )
-        )
+        books = self._books("watch", session, positions)
+        found = reconcile(replace(books, balance=balance, booked_since=booked_since))
         news = [(one.kind, one.ticket, one.uuid) for one in found.discrepancies]
         if news != self._said:
             self._said = news
@@ -116,10 +102,13 @@ class StateReconciler:
 
     def read(self, phase: Phase) -> Books:
         """The three books as they are now."""
-        session, intents = self._session, self._journal.intents()
+        books = self._books(phase, self._session, self._session.positions())
+        return replace(books, orders=self._active_orders(books.now))
+
+    def _books(self, phase: Phase, session: ReadSession, positions: Sequence[Position]) -> Books:
+        """The journal, the positions, and the deals that either asks for; no orders that wait, no balance."""
+        intents, now = self._journal.intents(), time.time_ns()
         tracked = [one for one in intents if is_tracked(one, phase, self._run)]
-        positions = session.positions()
-        now = time.time_ns()
         return Books(
             phase=phase,
             magic=self._magic,
@@ -129,7 +118,6 @@ class StateReconciler:
             settle_seconds=self._settle_seconds,
             intents=intents,
             positions=positions,
-            orders=self._active_orders(now),
             deals=self._deals(session, tracked, positions, now),
             shared=self._is_shared(),
         )

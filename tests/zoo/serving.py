@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,7 +48,7 @@ def rejected(code: str, text: str, retcode: int = 0) -> Refusal:
     return Refusal(code, text, "REJECTED", retcode=retcode)
 
 
-class Server:
+class Server(ABC):
     """One REP socket; ``folder`` keeps what must outlive the process, ``probes`` counts the PINGs since the fill.
 
     Each action is a method of its lower-case name, which returns the reply's own fields or raises Refusal.
@@ -67,15 +68,15 @@ class Server:
             entry = json.loads(line)
             self._known[entry["uuid"]] = (entry["body"], entry["reply"])
 
+    @abstractmethod
     def account_identity(self) -> Row:
         """Whose account it is."""
-        raise NotImplementedError
 
     def capabilities(self) -> tuple[str, ...]:
         """The actions that this gateway answers."""
         return ACTIONS
 
-    def idle(self) -> None:
+    def idle(self) -> None:  # noqa: B027 -- most have nothing to do then
         """What is to be done between two requests."""
 
     def serve(self, bind: str) -> None:
