@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from mt5canary.errors import UsageProblem
 from mt5canary.measurement import Outcome
@@ -24,8 +25,7 @@ OF_THE_OPEN_POSITION = ("X10", "X11")
 """What is asked of a position that is there: once it was closed for another reason, the answer would accuse nobody."""
 
 
-@dataclass(frozen=True)
-class Criterion:
+class Criterion(Struct, frozen=True):
     """One success criterion: its stable identifier, its stage, its title, and whether only the live run has it."""
 
     id: str

@@ -11,12 +11,13 @@ import hashlib
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from mt5canary.errors import Finding
 from mt5canary.measurement import Measurement, Outcome, at_least, at_most, by_rule, equal
@@ -42,8 +43,7 @@ _LONGEST_RECORD = 1_048_576
 _LARGEST_FIGURE = 1_000_000_000
 
 
-@dataclass(frozen=True)
-class AdmissionRecord:
+class AdmissionRecord(Struct, frozen=True, dict=True):
     """A decision record as it was read: its bytes, and its members by name."""
 
     path: Path

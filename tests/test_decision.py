@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import json
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from mt5canary.decision import (
     AdmissionRecord,
@@ -170,7 +170,7 @@ def outcome_inside(record: AdmissionRecord, **limits: Any) -> Outcome:
     """D4's outcome an hour after the decision, under limits that the record keeps where not said."""
     values: dict[str, Any] = {"min_confidence": Decimal("0.8"), "max_age": timedelta(hours=24), "max_critical": 5}
     at = limits.pop("now", datetime(2026, 1, 16, 19, 17, tzinfo=UTC))
-    read_then = dataclasses.replace(record, read_at=int(at.timestamp()) * 1_000_000_000)
+    read_then = replace(record, read_at=int(at.timestamp()) * 1_000_000_000)
     return worst([one.outcome for one in inside_limits(read_then, **(values | limits))])
 
 
@@ -233,5 +233,5 @@ def test_whatever_a_file_holds_is_read_or_a_finding(write: Write, content: bytes
 )
 def test_record_that_shows_nothing(changes: dict[str, Any], failed: list[str]) -> None:
     """However it came into memory: a record without bytes or without its fields proves no decision."""
-    measured = exists_and_parses(dataclasses.replace(read(SHIPPED), **changes))
+    measured = exists_and_parses(replace(read(SHIPPED), **changes))
     assert [one.name for one in measured if one.outcome is Outcome.FAIL] == failed

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from mt5canary.errors import UsageProblem
 
@@ -18,8 +19,7 @@ _TIME = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(Struct, frozen=True):
     """One line of a claim; ``time`` is the first that it names, in UTC where no zone stands beside it."""
 
     file: str
@@ -30,8 +30,7 @@ class Line:
     """Whether the line begins with its time, as a log's lines do."""
 
 
-@dataclass(frozen=True)
-class Objection:
+class Objection(Struct, frozen=True):
     """What a line does not prove: the rule, where, what stands there, why it proves nothing, what would."""
 
     rule: str
@@ -40,8 +39,7 @@ class Objection:
     instead: str
 
 
-@dataclass
-class Claim:
+class Claim(Struct):
     """One file's lines."""
 
     file: str

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from mt5canary.evidence.chain import raw
 from mt5canary.measurement import Measurement, equal
 
 
-@dataclass
-class Batched:
+class Batched(Struct):
     """What the batches of a run amount to."""
 
     exchanges: int = 0

@@ -6,16 +6,16 @@ Everything here is derived from the raw frames. A reply that does not parse stay
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from mt5canary.evidence import chain
 from mt5canary.evidence.chain import is_exchange, raw, utc
 from mt5canary.wire.frames import FrameError, parse
 
 
-@dataclass(frozen=True)
-class Told:
+class Told(Struct, frozen=True):
     """One exchange; ``sent_at`` and ``answered_at`` in nanoseconds since 1970, ``failure`` says why no reply counts."""
 
     number: int

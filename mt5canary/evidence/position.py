@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from mt5canary.evidence.chain import utc
 from mt5canary.evidence.exchanges import Told, told
@@ -16,8 +17,7 @@ from mt5canary.evidence.words import ENGLISH, Words
 _ASKED = ("OPEN", "CLOSE", "CLOSE_ALL", "GET_POSITIONS")
 
 
-@dataclass(frozen=True)
-class PositionReport:
+class PositionReport(Struct, frozen=True):
     """``needs_a_person`` is True where a position is open against the plan, or may be."""
 
     needs_a_person: bool

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from mt5canary.evidence.exchanges import Told, told
 from mt5canary.evidence.verdict import Verdict
@@ -20,8 +21,7 @@ DONE = 10009
 _ENVELOPE = frozenset({"prev", "seq", "at", "monotonic", "kind", "step"})
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Struct, frozen=True):
     """One step: when (nanoseconds since 1970), what, the details, and the record it comes from.
 
     ``kind`` is what it is for a program; ``prices`` are those it shows, by ``bid``, ``ask`` and ``price``. A step that

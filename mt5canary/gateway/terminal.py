@@ -7,8 +7,9 @@ server talks to nothing else. What kind of terminal it is travels beside this su
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol
+
+from msgspec import Struct
 
 from mt5canary.gateway.results import (
     AccountInfo,
@@ -67,8 +68,7 @@ class TerminalSilent(Exception):
     """The terminal did not answer a call in time, or its process is gone: the outcome is unknown."""
 
 
-@dataclass(frozen=True)
-class AttachedTerminal:
+class AttachedTerminal(Struct, frozen=True):
     """A terminal that the server may use, and what is known about it beside its call surface.
 
     ``settle_seconds`` is how long after a request the history may still lack its outcome. ``reconnect`` tries to

@@ -8,10 +8,11 @@ position is closed at once. What has a limit has a warning level too: there the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mt5canary.guardian.drift import events_allowed
 from mt5canary.guardian.latencies import Latencies, Share
@@ -24,8 +25,7 @@ from mt5canary.statistics import claim_p99
 from mt5canary.wire.replies import AccountReply, HelloReply, Position, SymbolSpecification, Tick
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """Everything the guards look at, as of one moment."""
 
     hello: HelloReply

@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mt5canary.guardian.clock import Clock
 
 
-@dataclass
-class Task:
+class Task(Struct):
     """Something done every so many seconds, first at ``due`` (monotonic); it is told when it was due.
 
     One that ``catches_up`` is done for each of its times, however late; another leaves out the times that passed.

@@ -7,9 +7,9 @@ interval for the drift checks; the lease; whether the session is open. None of i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from mt5canary.errors import Finding
@@ -51,8 +51,7 @@ def nothing_booked(session: ReadSession) -> Decimal:
     return Decimal(0)
 
 
-@dataclass(frozen=True)
-class Watched:
+class Watched(Struct, frozen=True):
     """What is watched: the position, its symbol, and what was known of it before."""
 
     ticket: int

@@ -6,8 +6,9 @@ Everything else is in the chain.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+from msgspec import Struct, field
 
 from mt5canary.guardian.drift import DriftCheck
 from mt5canary.guardian.guards import BURN_SECONDS, Reading
@@ -15,8 +16,7 @@ from mt5canary.guardian.latencies import Latencies
 from mt5canary.guardian.market import Market
 
 
-@dataclass(frozen=True)
-class Breach:
+class Breach(Struct, frozen=True):
     """What ended a watch early: the guard, what it said, when (seconds since the watch began)."""
 
     guard: str
@@ -31,8 +31,7 @@ class Problem(NamedTuple):
     text: str
 
 
-@dataclass
-class WatchRecord:
+class WatchRecord(Struct):
     """All that a watch saw; times in monotonic seconds."""
 
     planned_seconds: float

@@ -19,11 +19,11 @@ import os
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from mt5canary.link.clock import ServerZone
 from mt5canary.link.envelope import new_uuid
@@ -61,8 +61,7 @@ def new_nonce(challenge: bytes | None = None, run: str = "", uuid: str = "") -> 
     return base64.b32encode(bits).decode("ascii")[:COMMENT_LENGTH]
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """Account, positions and quote of one moment, asked one after another."""
 
     account: AccountReply
@@ -80,16 +79,14 @@ def take_snapshot(session: ReadSession, symbol: str) -> Snapshot:
     return Snapshot(session.account(), tuple(session.positions()), session.tick(symbol), time.time_ns())
 
 
-@dataclass(frozen=True)
-class Adopted:
+class Adopted(Struct, frozen=True):
     """An order that asking found, by its ticket and its position's."""
 
     order: int
     position: int
 
 
-@dataclass
-class Canary:
+class Canary(Struct):
     """What is known of the canary order; ``state`` is its last journal step."""
 
     order: OrderFields

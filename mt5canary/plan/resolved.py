@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from msgspec import Struct
 
 from mt5canary.plan.durations import format_duration
 from mt5canary.plan.fields import MASK, NO_AGE, Secret
@@ -21,8 +21,7 @@ from mt5canary.plan.sections import Section
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
-@dataclass(frozen=True)
-class Resolved:
+class Resolved(Struct, frozen=True, dict=True):
     """What a run works from; it never changes.
 
     ``sources`` says of each value, by its dotted path, where it came from: ``canary.yaml:12``,

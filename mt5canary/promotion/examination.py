@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct, field
 
 from mt5canary.evidence.chain import BrokenChain, raw
 from mt5canary.evidence.finished import records_of
@@ -29,8 +29,7 @@ from mt5canary.wire.replies import Deal
 KINDS = ("run", "settings", "watch", "probes", "drift", "order", "exchange", "verdict")
 
 
-@dataclass
-class Examined:
+class Examined(Struct):
     """One run; ``excluded`` says why it does not count, and is empty where it does."""
 
     folder: Path

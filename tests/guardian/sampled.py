@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
 import numpy
 import numpy.typing
+from msgspec.structs import replace
 
 from mt5canary.gateway.simulated.market import BLOCK_MS, RandomWalk
 from mt5canary.gateway.simulated.symbols import catalogue

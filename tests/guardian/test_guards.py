@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from mt5canary.guardian.guards import (
     GUARDS,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
+from msgspec.structs import replace
 
 from mt5canary.guardian import judgement
 from mt5canary.guardian.guards import GUARDS, Reading

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
-import msgspec
 import pytest
+from msgspec.structs import replace
 
 from mt5canary.link.clock import ServerZone
 from mt5canary.link.connection import Route
@@ -91,16 +91,16 @@ def failed(measurements: list[Measurement]) -> set[str]:
 
 def with_deal(books: Books, **changes: Any) -> list[Deal]:
     """The history with the opening deal changed."""
-    return [msgspec.structs.replace(deal, **changes) if deal == books.opening else deal for deal in books.deals]
+    return [replace(deal, **changes) if deal == books.opening else deal for deal in books.deals]
 
 
 def with_account(books: Books, **changes: float) -> Snapshot:
-    return replace(books.after, account=msgspec.structs.replace(books.after.account, **changes))
+    return replace(books.after, account=replace(books.after.account, **changes))
 
 
 def with_position(books: Books, **changes: Any) -> Snapshot:
     (mine,) = books.after.of_magic(MAGIC)
-    return replace(books.after, positions=(msgspec.structs.replace(mine, **changes),))
+    return replace(books.after, positions=(replace(mine, **changes),))
 
 
 def test_true_books_prove_the_fill(books: Books) -> None:
@@ -134,7 +134,7 @@ def test_fill_after_the_deadline_fails(books: Books) -> None:
 def test_reply_of_another_fill_fails(books: Books, changes: dict[str, Any], name: str) -> None:
     """A ticket of zero, another volume or another symbol is not the fill that was ordered."""
     assert books.canary.reply is not None
-    reply = msgspec.structs.replace(books.canary.reply, **changes)
+    reply = replace(books.canary.reply, **changes)
     canary = replace(books.canary, reply=reply)
     assert failed(proof.was_filled(canary, canary.filled_monotonic or 0, 300)) == {name}
 
@@ -166,8 +166,8 @@ def test_deal_that_is_not_this_runs_fails(books: Books, changes: dict[str, Any],
 def test_each_part_of_the_history_is_told_by_its_own_name(books: Books) -> None:
     """A deal without a number, two orders behind it, and another deal than the reply's each fail by themselves."""
     assert books.canary.reply is not None
-    unnumbered = replace(books.canary, reply=msgspec.structs.replace(books.canary.reply, deal=0))
-    other = replace(books.canary, reply=msgspec.structs.replace(books.canary.reply, deal=99))
+    unnumbered = replace(books.canary, reply=replace(books.canary.reply, deal=0))
+    other = replace(books.canary, reply=replace(books.canary.reply, deal=99))
     shown = {
         "deal ticket": proof.history_holds(unnumbered, with_deal(books, ticket=0), books.orders, IN_TIME),
         "orders behind the deal": proof.history_holds(
@@ -208,7 +208,7 @@ def test_empty_history_is_unproven(books: Books) -> None:
 
 def test_double_history_fails(books: Books) -> None:
     """Two opening deals of the one order are one too many."""
-    deals = [*books.deals, msgspec.structs.replace(books.opening, ticket=1)]
+    deals = [*books.deals, replace(books.opening, ticket=1)]
     assert outcome(proof.history_holds(books.canary, deals, books.orders, IN_TIME)) is Outcome.FAIL
 
 
@@ -222,7 +222,7 @@ def test_order_behind_the_deal_must_be_the_orders(books: Books) -> None:
         "order's magic": {"magic": 7},
     }
     for name, changes in other.items():
-        orders = [msgspec.structs.replace(behind, **changes)]
+        orders = [replace(behind, **changes)]
         assert failed(proof.history_holds(books.canary, books.deals, orders, IN_TIME)) == {name}
 
 
@@ -235,9 +235,9 @@ def test_price_outside_the_quotes_fails(books: Books, price: float) -> None:
 
 def test_price_is_on_its_own_side_of_the_quotes(books: Books) -> None:
     """What is sold is sold at the bid: the ask of a wide market is no price for it."""
-    sold = replace(books.canary, order=msgspec.structs.replace(books.canary.order, type="SELL"))
+    sold = replace(books.canary, order=replace(books.canary.order, type="SELL"))
     bid, ask = books.opening.price, books.opening.price + 100 * books.spec.point
-    wide = [msgspec.structs.replace(tick, bid=bid, ask=ask) for tick in books.quotes]
+    wide = [replace(tick, bid=bid, ask=ask) for tick in books.quotes]
     assert failed(proof.price_is_the_markets(sold, books.deals, wide, books.spec, 20)) == set()
     assert failed(proof.price_is_the_markets(books.canary, books.deals, wide, books.spec, 20)) == {"deal's price"}
 
@@ -277,7 +277,7 @@ def test_position_that_is_not_the_orders_fails(books: Books, changes: dict[str, 
 def test_two_positions_or_none_fail(books: Books) -> None:
     """Exactly one is new."""
     (mine,) = books.after.of_magic(MAGIC)
-    for positions in ((), (mine, msgspec.structs.replace(mine, ticket=1))):
+    for positions in ((), (mine, replace(mine, ticket=1))):
         after = replace(books.after, positions=positions)
         assert failed(proof.one_position(books.canary, after, books.deals)) == {"new positions of this magic"}
 
@@ -291,13 +291,13 @@ def test_position_that_was_there_before_is_not_new(books: Books) -> None:
 
 def test_second_opening_deal_is_found(books: Books) -> None:
     """One more of the same magic behind another order, or of another magic behind the same order."""
-    another = msgspec.structs.replace(books.opening, ticket=1, order=1)
+    another = replace(books.opening, ticket=1, order=1)
     found = proof.one_position(books.canary, books.after, [*books.deals, another])
     assert failed(found) == {"opening deals of this magic since the order"}
-    again = msgspec.structs.replace(books.opening, ticket=1, magic=7)
+    again = replace(books.opening, ticket=1, magic=7)
     found = proof.one_position(books.canary, books.after, [*books.deals, again])
     assert failed(found) == {"opening deals of the order"}
-    closing = msgspec.structs.replace(books.opening, ticket=1, order=1, entry="out")
+    closing = replace(books.opening, ticket=1, order=1, entry="out")
     assert failed(proof.one_position(books.canary, books.after, [*books.deals, closing])) == set()
 
 
@@ -359,8 +359,8 @@ def test_margin_that_others_took_is_set_apart(books: Books) -> None:
     taken = books.after.account.margin - books.canary.before.account.margin
 
     def found(others: int, margin: float, **changes: Any) -> Outcome:
-        theirs = [msgspec.structs.replace(mine, ticket=10 + n, magic=5, **changes) for n in range(others)]
-        account = msgspec.structs.replace(books.after.account, margin=books.after.account.margin + margin)
+        theirs = [replace(mine, ticket=10 + n, magic=5, **changes) for n in range(others)]
+        account = replace(books.after.account, margin=books.after.account.margin + margin)
         after = replace(books.after, account=account, positions=(mine, *theirs))
         measured = proof.account_moved(books.canary, after, books.deals, books.projected, books.spec)
         return next(one.outcome for one in measured if one.name == "margin taken")
@@ -373,11 +373,9 @@ def test_margin_that_others_took_is_set_apart(books: Books) -> None:
 def test_what_others_opened_before_the_order_left_is_in_no_projection(books: Books) -> None:
     """Opened after the check and before the order: the account held it already when the order's margin came on top."""
     (mine,) = books.after.of_magic(MAGIC)
-    theirs = msgspec.structs.replace(mine, ticket=10, magic=5)
+    theirs = replace(mine, ticket=10, magic=5)
     account = books.canary.before.account
-    held = replace(
-        books.canary.before, account=msgspec.structs.replace(account, margin=account.margin + 5), positions=(theirs,)
-    )
+    held = replace(books.canary.before, account=replace(account, margin=account.margin + 5), positions=(theirs,))
     canary = replace(books.canary, before=held)
     after = replace(
         with_account(books, margin=books.after.account.margin + 5), positions=(*books.after.positions, theirs)
@@ -389,7 +387,7 @@ def test_what_others_opened_before_the_order_left_is_in_no_projection(books: Boo
 def test_margin_that_others_gave_back_is_set_apart(books: Books) -> None:
     """A position that somebody closed in between took its margin with it."""
     (mine,) = books.after.of_magic(MAGIC)
-    gone = tuple(msgspec.structs.replace(mine, ticket=10 + n, magic=5) for n in range(5))
+    gone = tuple(replace(mine, ticket=10 + n, magic=5) for n in range(5))
     taken = books.after.account.margin - books.canary.before.account.margin
     canary = replace(books.canary, before=replace(books.canary.before, positions=gone))
     freed = with_account(books, margin=books.after.account.margin - 5 * taken)
@@ -408,7 +406,7 @@ def test_profit_that_does_not_mark_the_market_fails(books: Books) -> None:
 @pytest.mark.parametrize(("side", "profit"), [("BUY", 0.1), ("SELL", -0.1)])
 def test_profit_follows_from_side_and_prices(books: Books, side: str, profit: float) -> None:
     """A hundred points up are ten cents of 0.001 lot for who bought, and as much lost for who sold."""
-    canary = replace(books.canary, order=msgspec.structs.replace(books.canary.order, type=side))
+    canary = replace(books.canary, order=replace(books.canary.order, type=side))
     after = with_position(books, open_price=1.08, current_price=1.081, profit=profit)
     assert failed(proof.account_moved(canary, after, books.deals, books.projected, books.spec)) == set()
 
@@ -416,16 +414,14 @@ def test_profit_follows_from_side_and_prices(books: Books, side: str, profit: fl
 def test_position_that_is_still_open_is_not_closed(books: Books) -> None:
     """The list of before the closing, the deals of before the closing, a pending order, half a closing: each fails."""
     canary = books.canary
-    half = [
-        msgspec.structs.replace(deal, volume=0.0005) if deal.entry == "out" else deal for deal in books.closed_deals
-    ]
+    half = [replace(deal, volume=0.0005) if deal.entry == "out" else deal for deal in books.closed_deals]
     assert failed(proof.is_closed(canary, books.after, books.closed_deals, [])) == {"positions of this magic"}
     unclosed = {"closing deals of the position", "volume closed"}
     assert failed(proof.is_closed(canary, books.closed, books.deals, [])) == unclosed
     pending = proof.is_closed(canary, books.closed, books.closed_deals, books.orders[:1])
     assert failed(pending) == {"pending orders of this magic"}
     assert failed(proof.is_closed(canary, books.closed, half, [])) == {"volume closed"}
-    away = [msgspec.structs.replace(deal, position_id=1) if deal.entry == "out" else deal for deal in half]
+    away = [replace(deal, position_id=1) if deal.entry == "out" else deal for deal in half]
     assert failed(proof.is_closed(canary, books.closed, away, [])) == unclosed
 
 
@@ -465,7 +461,7 @@ def test_history_without_the_opening_shows_no_closing(books: Books) -> None:
 )
 def test_partly_filled_order_that_has_ended_is_not_active(books: Books, state: str, done: int, active: bool) -> None:
     """What an IOC order could not fill is cancelled, and its state stays PARTIAL; PLACED is PLACED at any time."""
-    assert is_active(msgspec.structs.replace(books.orders[0], state=state, time_done_msc=done)) is active
+    assert is_active(replace(books.orders[0], state=state, time_done_msc=done)) is active
 
 
 def test_account_without_profit_and_credit_proves_nothing() -> None:

@@ -7,11 +7,12 @@ stop loss that the market reached in between was executed at its own time and pr
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from mt5canary.gateway import constants as c
 from mt5canary.gateway.results import TradeRequest

@@ -5,9 +5,10 @@ Nothing here judges whether a trade is allowed; judgement.py did that before.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from random import Random
+
+from msgspec import Struct
 
 from mt5canary.gateway import constants as c
 from mt5canary.gateway.simulated.book import Book, Deal, Order, Position
@@ -16,8 +17,7 @@ from mt5canary.gateway.simulated.scenario import Scenario
 from mt5canary.gateway.simulated.valuation import BUY, Snapshot, Valuation
 
 
-@dataclass(frozen=True)
-class Intent:
+class Intent(Struct, frozen=True):
     """What is to be traded: ``side`` is the order's own, ``position`` the ticket that it closes or 0."""
 
     symbol: str
@@ -36,8 +36,7 @@ class Intent:
     """The pending order that this trade activates; None for a market order, which gets a new one."""
 
 
-@dataclass(frozen=True)
-class Fill:
+class Fill(Struct, frozen=True):
     """What a trade left: the order, the deal and the price in points."""
 
     order: int

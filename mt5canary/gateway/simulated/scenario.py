@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from mt5canary.gateway import constants as c
 from mt5canary.gateway.simulated.clock import DaylightRule
@@ -11,8 +13,7 @@ from mt5canary.gateway.simulated.faults import Fault, Lag, Outage
 from mt5canary.gateway.simulated.symbols import Symbol, catalogue
 
 
-@dataclass(frozen=True)
-class Commission:
+class Commission(Struct, frozen=True):
     """What the broker takes for a trade: money in the account's currency for each lot of one deal.
 
     ``policy`` says on which deals it is booked: ``none``, ``in`` (both sides' on the opening deal) or ``half``
@@ -26,8 +27,7 @@ class Commission:
 NO_LAG = Lag()
 
 
-@dataclass(frozen=True)
-class Scenario:
+class Scenario(Struct, frozen=True):
     """Everything that distinguishes one simulated terminal from another; money in the account's currency."""
 
     name: str = "default"

@@ -20,13 +20,13 @@ from __future__ import annotations
 
 import difflib
 import math
-from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_origin
 
 import msgspec
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from mt5canary.errors import UsageProblem
 from mt5canary.gateway.simulated.faults import Fault, Lag, Outage

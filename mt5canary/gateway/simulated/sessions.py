@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _DAY_MINUTES = 24 * 60
@@ -16,8 +17,7 @@ def _minute_of_week(server_ms: int) -> int:
     return (server_ms // 60_000 - 4 * _DAY_MINUTES) % _WEEK_MINUTES  # 1970-01-05 was a Monday
 
 
-@dataclass(frozen=True)
-class Sessions:
+class Sessions(Struct, frozen=True):
     """Windows in minutes since Monday 00:00 server time, from (inclusive) to (exclusive); none at all: always open."""
 
     windows: tuple[tuple[int, int], ...] = ()

@@ -5,17 +5,17 @@ Volumes are lots as Decimal, prices are whole points inside the simulation, leve
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
+
+from msgspec import Struct
 
 from mt5canary.gateway import constants as c
 from mt5canary.gateway.simulated.sessions import ALWAYS_OPEN, Sessions
 
 
-@dataclass(frozen=True)
-class Walk:
+class Walk(Struct, frozen=True):
     """How a symbol's price moves: a seeded random walk with a floating spread.
 
     ``start`` is a price, ``volatility`` points per square root of a second, spreads points, ``interval_ms`` the
@@ -33,8 +33,7 @@ _LARGEST_POINTS = Decimal(10**15)
 _NO_PRICE = Decimal(0)
 
 
-@dataclass(frozen=True, eq=False)
-class Symbol:
+class Symbol(Struct, frozen=True, eq=False, dict=True):
     """One symbol's contract and rules."""
 
     name: str
