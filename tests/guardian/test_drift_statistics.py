@@ -68,6 +68,8 @@ SOURCES = [
     pytest.param(held(0.5), id="held for two rows"),
     pytest.param(correlated(0.9), id="correlated by nine tenths"),
     pytest.param(held(0.3), id="held for three rows"),
+    pytest.param(correlated(0.8), id="correlated by eight tenths"),
+    pytest.param(clustered, id="in calm and lively stretches"),
 ]
 
 
@@ -149,14 +151,6 @@ def test_days_of_the_default_settings_alarm_in_under_5_percent() -> None:
     assert upper_bound(events, 60, 0.95) < 0.05
 
 
-@pytest.mark.nightly
-def test_limit_of_what_240_rows_can_tell_of_clusters() -> None:
-    """Calm and lively stretches a fifth of the sample long are not all seen in it: 8 % of days alarm, not 5 %."""
-    alarms, days = alarmed(clustered), 600
-    assert lower_bound(alarms, days, 0.95) > 0.05, "docs/drift.md says that it is more"
-    assert upper_bound(alarms, days, 0.95) < 0.12
-
-
 def alarmed(source: Source) -> int:
     """On how many of 600 days of 24 checks of 240 rows, one feature, the fixed limit and chance's point were passed."""
     random, alarms = numbers(4), 0
@@ -172,7 +166,7 @@ def alarmed(source: Source) -> int:
 @pytest.mark.parametrize("source", SOURCES)
 def test_days_of_any_rows_alarm_in_under_5_percent(source: Source) -> None:
     """24 checks a day of 240 rows, one feature: under 5 % of 600 days pass the fixed limit and chance's point."""
-    assert lower_bound(alarmed(source), 600, 0.95) < 0.05
+    assert upper_bound(alarmed(source), 600, 0.95) < 0.05
 
 
 @pytest.mark.parametrize(
