@@ -20,18 +20,25 @@ PLAIN_SECONDS = 60.0
 LIVE_SECONDS = 1.0
 
 
+def facts(status: Status) -> dict[str, str]:
+    """How the watch stands, by name."""
+    psi = ", ".join(f"{name} {value:.3f}" for name, value in status.psi.items())
+    p99 = "unproven (n=0)" if status.p99_ms is None else f"{status.p99_ms:.1f} ms"
+    return {
+        "left": str(datetime.timedelta(seconds=round(status.left_seconds))),
+        "position": status.position or "NO POSITION",
+        "P&L": "unknown" if status.profit is None else f"{status.profit:+.2f} {status.currency}",
+        "P99": f"{p99} ({status.p99_claim}, n={status.probes}, over {status.probes_over}, share <= "
+        f"{status.p99_bound:.2%})",
+        "PSI": psi or "no check yet",
+        "errors": str(status.errors),
+        "breaker": "open" if status.breach else "closed",
+    }
+
+
 def summary(status: Status) -> str:
     """How the watch stands, in one line."""
-    left = datetime.timedelta(seconds=round(status.left_seconds))
-    p99 = "unproven (n=0)" if status.p99_ms is None else f"{status.p99_ms:.1f} ms"
-    psi = ", ".join(f"{name} {value:.3f}" for name, value in status.psi.items()) or "no check yet"
-    money = "" if status.profit is None else f", P&L {status.profit:+.2f} {status.currency}"
-    breaker = "open" if status.breach else "closed"
-    return (
-        f"watch: {left} left, {status.position or 'NO POSITION'}{money}, P99 {p99} "
-        f"({status.p99_claim}, n={status.probes}, over {status.probes_over}, share <= {status.p99_bound:.2%}), "
-        f"PSI {psi}, errors {status.errors}, breaker {breaker}"
-    )
+    return "watch: " + ", ".join(f"{name} {value}" for name, value in facts(status).items())
 
 
 class PlainDisplay:
@@ -60,8 +67,10 @@ class LiveDisplay:
         from rich.live import Live
 
         self._config = config
+        with _past_capture(config):  # whether it can draw on a terminal is settled here
+            console = Console(file=file)
         self._live = Live(
-            console=Console(file=file),
+            console=console,
             auto_refresh=False,
             transient=True,
             redirect_stdout=False,
@@ -72,19 +81,20 @@ class LiveDisplay:
     def show(self, status: Status) -> None:
         """Draw it anew."""
         from rich.table import Table
+        from rich.text import Text
 
         table = Table(title="the watch", show_header=False)
-        for part in summary(status).removeprefix("watch: ").split(", "):
-            table.add_row(part)
+        for name, value in facts(status).items():
+            table.add_row(name, Text(value))
         for event in status.events:
-            table.add_row(event, style="yellow")
+            table.add_row("event", Text(event), style="yellow")
         with _past_capture(self._config):
             self._live.start()
             self._live.update(table, refresh=True)
 
     def write(self, text: str) -> None:
         """Write a line above the table."""
-        self._live.console.print(text, markup=False, highlight=False)
+        self._live.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         """Leave the terminal as it was."""
