@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import cached_property
 
@@ -223,7 +223,7 @@ class LinkInspection:
     def latency_is_plausible(self) -> list[Measurement]:
         """L6: the first latency figure is within its limit and of a living peer."""
         limits, trips = self._limits.latency, self.round_trips
-        kernel = self._kernel_now()
+        kernel = self._kernel_now(trips.beside)
         shown = trips.at(0.99)
         figure = "unproven (n=0)" if shown is None else f"{shown:.3f} ms (n={trips.count})"
         lost = f", {trips.timed_out} without a reply counted" if trips.timed_out else ""
@@ -240,9 +240,14 @@ class LinkInspection:
             *([shape.beyond_a_tunnel(trips)] if self._target.via == "tunnel" else []),
         ]
 
-    def _kernel_now(self) -> RoundTripEstimate | None:
-        """The kernel's figures of this moment, into the chain: what is judged by them can be judged again."""
-        kernel = self._session.kernel_estimate()
+    def _kernel_now(self, beside: Iterable[RoundTripEstimate] = ()) -> RoundTripEstimate | None:
+        """The kernel's figures of this moment, into the chain: what is judged by them can be judged again.
+
+        Of several connections they are those of the nearest: a round trip over any of them can be no faster.
+        """
+        own = self._session.kernel_estimate()
+        known = [*beside] if own is None else [own, *beside]
+        kernel = min(known, key=lambda one: one.minimum_rtt_us, default=None)
         if kernel is not None:
             self._record("kernel", kernel)
         return kernel

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from mt5canary.link.connection import RoundTripEstimate
 from mt5canary.link.exchange import Timeout
@@ -33,12 +34,14 @@ ROOM = 1.8
 class RoundTrips(Struct, frozen=True, kw_only=True):
     """Round trips of ``PING`` in milliseconds, in the order in which they were made.
 
-    One that timed out counts with the time that was waited, which it was longer than.
+    One that timed out counts with the time that was waited, which it was longer than. ``beside`` is what the kernel
+    said, at their end, of the connections over which round trips were made at the same time.
     """
 
     milliseconds: tuple[float, ...]
     timed_out: int = 0
     answered_only: tuple[float, ...] | None = None
+    beside: tuple[RoundTripEstimate, ...] = ()
 
     @property
     def count(self) -> int:
@@ -83,11 +86,12 @@ def look(
         asked.is_over = True
         for thread in threads:
             thread.join()
+        kernels = [beside.kernel_estimate() for beside in sessions]
         for beside in sessions:
             beside.close()
     if asked.trouble is not None:
         raise asked.trouble
-    return asked.round_trips
+    return replace(asked.round_trips, beside=tuple(kernel for kernel in kernels if kernel is not None))
 
 
 class _Look:

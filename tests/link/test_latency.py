@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from mt5canary.link.connection import RoundTripEstimate, Route
+from mt5canary.link.inspection import LinkInspection
 from mt5canary.link.latency import RoundTrips, look, plausible, within_limit
 from mt5canary.link.session import ReadSession
 from mt5canary.measurement import Outcome, describe
+from mt5canary.plan import Resolved
 from tests.link.between import Answer, Between, PassOn, pong
 
 
@@ -86,3 +88,26 @@ def test_slow_gateway_is_asked_one_thing_at_a_time() -> None:
     with Between(slow) as gateway, ReadSession(Route(url=gateway.url), lambda kind, body: None) as session:
         trips = look(session, 1_000.0, 0.95, timedelta(seconds=2), another)
     assert 10 < trips.count < 299
+
+
+def test_several_connections_are_held_against_the_nearest(plan: Resolved) -> None:
+    """A round trip over a connection beside the first may be faster than the kernel ever saw the first."""
+    far, near = (RoundTripEstimate(rtt_us=at, minimum_rtt_us=at, retransmissions=0) for at in (80_543, 80_500))
+    recorded: list[RoundTripEstimate] = []
+    with ReadSession(Route(url="tcp://127.0.0.1:1"), lambda kind, body: None) as session:
+        session.kernel_estimate = lambda: far  # type: ignore[method-assign]
+        link = LinkInspection(
+            session,
+            ("127.0.0.1", 1),
+            plan.target,
+            plan.limits,
+            "EURUSD",
+            lambda *_: None,
+            lambda *_, **__: None,
+            lambda kind, body: recorded.append(body),
+        )
+        for beside, outcome in (((near,), Outcome.PASS), ((), Outcome.FAIL)):
+            link.__dict__["round_trips"] = RoundTrips(milliseconds=(80.514, 80.9), beside=beside)
+            measured = {one.name: one.outcome for one in link.latency_is_plausible()}
+            assert measured["fastest round trip over the kernel's minimum"] is outcome
+    assert recorded == [near, far]
