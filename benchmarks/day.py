@@ -2,8 +2,8 @@
 
 A clock runs on with the host's own and jumps wherever the watch would sleep, so that 24 hours are 864,000 probes and as
 many quotes at ten a second, with a reading every second and a drift check every hour, one after the other in one
-thread. Processor time and memory are this process's alone; the gateway is another process. It takes about ten minutes,
-so ``make bench`` leaves it out: ``python -m benchmarks day``.
+thread. Processor time and memory are this process's alone; the gateway is another process. It takes a quarter of an
+hour, so ``make bench`` leaves it out: ``python -m benchmarks day``.
 """
 
 from __future__ import annotations
