@@ -40,6 +40,7 @@ from mt5canary.rehearsal import SimulatedGateway
 HERE = Path(__file__).parents[1]
 MAGIC = 1196
 DAY_SECONDS = 86_400
+PROBES_A_DAY = 10 * DAY_SECONDS
 HOUR_SECONDS = 3_600
 CHECK_SECONDS = 60
 """How long after each hour its figures are taken: its drift check is over then."""
@@ -178,6 +179,7 @@ def _figures(record: WatchRecord, hours: list[Hour]) -> list[Figure]:
     growth = 100 * (max(hour.memory for hour in hours) / first.memory - 1)
     return [
         Figure("a compressed day: seconds of it not watched", (max(0.0, DAY_SECONDS - seconds),), "s", 1.0),
+        Figure("a compressed day: probes not made", (max(0, PROBES_A_DAY - record.probes),), "probes", 10),
         Figure("a compressed day, processor time of one core", (100 * whole.processor_seconds / seconds,), "%", 3),
         Figure("a compressed day, its evidence", (whole.written / MEGABYTE,), "MB", 200),
         Figure("a compressed day, memory after the first hour", (growth,), "%", 5),

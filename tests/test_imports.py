@@ -94,3 +94,10 @@ def test_client_side_loads_nothing_heavy(module: str) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
     assert not loaded & {*HEAVY, *PYTEST_SIDE}
+
+
+def test_typing_extensions_stay_away_and_can_be_had() -> None:
+    """Msgspec is imported without them; whoever asks for them afterwards gets them, where they are installed."""
+    code = "import sys, mt5canary; assert 'msgspec' in sys.modules and 'typing_extensions' not in sys.modules"
+    after = "import importlib.util; assert importlib.util.find_spec('typing_extensions'); import typing_extensions"
+    subprocess.run([sys.executable, "-c", f"{code}; {after}"], check=True)

@@ -303,7 +303,7 @@ def test_the_plan_is_immutable(workshop: Workshop) -> None:
     """Nothing of a resolved plan can be set."""
     resolved = workshop.load()
 
-    with pytest.raises(AttributeError):
+    with pytest.raises(AttributeError, match="immutable"):
         resolved.name = "other"  # type: ignore[misc]
     with pytest.raises(AttributeError, match="immutable"):
         resolved.plan.order.magic = 1  # type: ignore[misc]
