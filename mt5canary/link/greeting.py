@@ -7,12 +7,16 @@ answers with its READY command, which names its socket type. Nothing that could 
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import os
 import socket
 import time
 from typing import Literal
 
 from msgspec import Struct
+
+from mt5canary.link.connection import NEVER_STOOD
 
 GREETING_BYTES = 64
 _SIGNATURE = b"\xff\x00\x00\x00\x00\x00\x00\x00\x01\x7f"
@@ -58,6 +62,7 @@ def knock(address: str, port: int, source: str | None, seconds: float) -> tuple[
     bound = (source, 0) if source else None
     try:
         connection = socket.create_connection((address, port), timeout=seconds, source_address=bound)
+        require_standing(connection)
     except TimeoutError as error:
         name = errno.errorcode.get(error.errno or errno.ETIMEDOUT, "ETIMEDOUT")
         return Knock(error=name, seconds=time.monotonic() - started, local=source or ""), None
@@ -66,6 +71,17 @@ def knock(address: str, port: int, source: str | None, seconds: float) -> tuple[
         return Knock(error=name, seconds=time.monotonic() - started, local=source or ""), None
     local = str(connection.getsockname()[0])
     return Knock(error=None, seconds=time.monotonic() - started, local=local), connection
+
+
+def require_standing(connection: socket.socket) -> None:
+    """Raise OSError, and close, where a socket that was called connected never was (``NEVER_STOOD``)."""
+    with contextlib.suppress(OSError):
+        connection.getpeername()
+        return
+    reason = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if reason in NEVER_STOOD:
+        connection.close()
+        raise OSError(reason, os.strerror(reason))
 
 
 def greet(connection: socket.socket, seconds: float) -> Greeting:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import sys
 import threading
@@ -13,7 +14,7 @@ import pytest
 import zmq
 
 from mt5canary.link import connection as connections
-from mt5canary.link.connection import ConnectFinding, Connection, CurveKeys, Ends, Route
+from mt5canary.link.connection import ConnectFinding, Connection, CurveKeys, Ends, Route, SocketEvent
 from mt5canary.link.session import ReadSession
 from tests.link.between import Between, pong
 
@@ -78,6 +79,19 @@ def test_closed_port() -> None:
 
 
 @pytest.mark.parametrize(
+    ("failed", "stood"),
+    [(errno.EHOSTUNREACH, False), (errno.ECONNREFUSED, False), (errno.ENETUNREACH, False), (errno.EPIPE, True)],
+)
+def test_connection_that_only_seemed_to_stand(failed: int, stood: bool) -> None:
+    """A refusal that comes after CONNECTED, as Linux has it now and then, is no server that accepts TCP."""
+    names = {"CONNECT_DELAYED": 0, "CONNECTED": 11, "HANDSHAKE_FAILED_NO_DETAIL": failed}
+    events = [SocketEvent(name=name, value=value, at_ns=0) for name, value in names.items()]
+    said = connections.how_far("tcp://127.0.0.1:5555", events, 0.0, False)
+    assert ("accepts TCP" in said, "no TCP connection" in said) == (stood, not stood)
+    assert (errno.errorcode[failed] in said) is not stood
+
+
+@pytest.mark.parametrize(
     ("greeting", "closes"),
     [
         pytest.param(b"", False, id="mute"),
@@ -97,9 +111,9 @@ def test_tcp_without_zmtp(greeting: bytes, closes: bool) -> None:
 @pytest.mark.parametrize("kind", [zmq.PUB, zmq.PUSH, zmq.REQ], ids=["PUB", "PUSH", "REQ"])
 def test_zeromq_socket_of_another_kind(context: zmq.Context[zmq.Socket[bytes]], kind: int) -> None:
     """A PUB, PUSH or REQ socket is no gateway."""
-    other = context.socket(kind)
-    port = other.bind_to_random_port("tcp://127.0.0.1")
-    assert "handshake did not complete" in refusal(f"tcp://127.0.0.1:{port}")
+    with context.socket(kind) as other:  # left to the garbage collector, it would hold the context up
+        port = other.bind_to_random_port("tcp://127.0.0.1")
+        assert "handshake did not complete" in refusal(f"tcp://127.0.0.1:{port}")
 
 
 def test_curve_against_a_plain_gateway() -> None:

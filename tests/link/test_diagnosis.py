@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import time
@@ -12,8 +13,10 @@ from typing import Any
 import pytest
 
 from mt5canary.cli import main
+from mt5canary.link.connection import ConnectFinding, Ends, SocketEvent
 from mt5canary.link.diagnosis import Diagnosis
 from mt5canary.link.diagnosis_words import ADVICE
+from mt5canary.link.session import ReadSession
 from mt5canary.rehearsal import SimulatedGateway
 from tests.link import servers
 from tests.link.between import Answer, Between, PassOn, answer
@@ -75,6 +78,20 @@ def test_what_hello_says(between: Between, tmp_path: Path, name: str) -> None:
     assert found.trouble == trouble, found.steps[-1]
     assert found.steps[-1].name == step
     assert set(between.actions) <= READS
+
+
+def test_refusal_after_the_connection_seemed_to_stand(
+    between: Between, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Linux tells of a refusal a moment after CONNECTED now and then: that is no matter of keys."""
+
+    def refused(session: ReadSession) -> Ends:
+        names = {"CONNECTED": 11, "HANDSHAKE_FAILED_NO_DETAIL": errno.EHOSTUNREACH}
+        raise ConnectFinding("refused", [SocketEvent(name=name, value=names[name], at_ns=0) for name in names])
+
+    monkeypatch.setattr(ReadSession, "connect", refused)
+    found = diagnose(resolved_for(tmp_path, between.url))
+    assert (found.trouble, found.steps[-1].name) == ("no-such-host", "handshake")
 
 
 def test_clock_that_is_off(between: Between, tmp_path: Path) -> None:

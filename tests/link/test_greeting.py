@@ -1,0 +1,36 @@
+"""The raw knock: what a socket that was called connected really is."""
+
+from __future__ import annotations
+
+import errno
+import select
+import socket
+
+import pytest
+
+from mt5canary.link import greeting
+
+
+def test_socket_that_never_stood() -> None:
+    """A refusal that the kernel tells of only after it called the socket connected is still that refusal."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+    with socket.socket() as refused:
+        refused.setblocking(False)
+        refused.connect_ex(address)
+        select.select([], [refused], [], 5)
+        with pytest.raises(ConnectionRefusedError) as caught:
+            greeting.require_standing(refused)
+    assert caught.value.errno == errno.ECONNREFUSED
+
+
+def test_socket_that_stands_or_stood() -> None:
+    """A connection that stands, and one whose other end has reset it, did come about."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as one:
+        accepted, _ = server.accept()
+        greeting.require_standing(one)
+        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        accepted.close()
+        select.select([one], [], [], 5)
+        greeting.require_standing(one)
+        assert greeting.greet(one, 1).kind == "closed"
