@@ -32,7 +32,8 @@ class Opened:
     @property
     def width(self) -> int:
         """How wide the page is, in its own pixels: the screen's width, or more where it scrolls sideways."""
-        return int(self.evaluate("Math.max(document.documentElement.scrollWidth, window.innerWidth)"))
+        wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        return int(self.evaluate(f"window.innerWidth + {wider}"))
 
 
 @contextmanager
@@ -42,7 +43,9 @@ def browser() -> Iterator[Browser]:
     if found is None:
         pytest.skip(f"no browser here: none of {', '.join(NAMES)} is installed")
     with sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        started = driver.chromium.launch(
+            executable_path=found, args=["--no-sandbox"], ignore_default_args=["--hide-scrollbars"]
+        )
         yield started
         started.close()
 
