@@ -25,12 +25,8 @@ WINDOWS_TIMER_MS = 15.625
 FEWEST = 8
 """Fewer round trips have no shape."""
 
-SHARE_AT_A_MULTIPLE = 0.75
-"""The share of round trips that must end near a whole number of periods for a timer to be named.
-
-An answer that a busy machine gives late spoils two of them, its own and the next, which is shorter by as much: so
-one late answer in ten leaves four round trips in five.
-"""
+SHARE_AT_A_MULTIPLE = 0.9
+"""The share of round trips that must end near a whole number of periods for a timer to be named."""
 
 FORWARDER_FLOOR_US = 200
 """A kernel round trip below it ends on this machine, where the plan names no floor."""

@@ -28,18 +28,13 @@ def kernel(minimum_us: int) -> RoundTripEstimate:
     return RoundTripEstimate(rtt_us=minimum_us, minimum_rtt_us=minimum_us, retransmissions=0)
 
 
-def polled(period_ms: float, count: int, *, pause_ms: float = 0.0, late: float = 0.0) -> list[float]:
-    """Round trips to a gateway that looks at its socket every so often, each begun a random pause after the last.
-
-    ``late`` is the share of looks that a busy machine puts off, by up to half a period.
-    """
+def polled(period_ms: float, count: int, *, pause_ms: float = 0.0) -> list[float]:
+    """Round trips to a gateway that looks at its socket every so often, each begun a random pause after the last."""
     trips = []
     now = RANDOM.uniform(0, period_ms)
     for _ in range(count):
         now += RANDOM.uniform(0.0, pause_ms)
         wait = period_ms - now % period_ms
-        if RANDOM.random() < late:
-            wait += RANDOM.uniform(0.1, 0.5) * period_ms
         trips.append(wait + RANDOM.uniform(0.2, 0.6))
         now += wait
     return trips
@@ -56,7 +51,6 @@ MADE: dict[str, tuple[list[float], int, int, Shape]] = {
     "timer-1s-far": ([20 + trip for trip in polled(1000, 60, pause_ms=5000)], FAR, 100, shape.ONE_SECOND_TIMER),
     "timer-15.6-ms": (polled(15.625, 300), LAN, 100, shape.MILLISECOND_TIMER),
     "timer-15.6-ms-skipping": (polled(15.625, 150) + polled(31.25, 150), LAN, 100, shape.MILLISECOND_TIMER),
-    "timer-15.6-ms-on-a-busy-machine": (polled(15.625, 300, late=0.1), LAN, 100, shape.MILLISECOND_TIMER),
     "on-tick-quiet": ([400.0, 90.0, 3_200.0, 12.0, 1_900.0, 5_000.0], LAN, 100, shape.SILENT),
     "redirected": ([RANDOM.uniform(0.15, 0.4) for _ in range(300)], 24, 100, shape.TOO_FAST),
     "forwarder": ([RANDOM.uniform(50, 53) for _ in range(300)], 13, 100, shape.FORWARDER),
