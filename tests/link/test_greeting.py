@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import select
 import socket
 
@@ -11,17 +10,18 @@ import pytest
 from mt5canary.link import greeting
 
 
-def test_socket_that_never_stood() -> None:
+def test_socket_that_never_stood(monkeypatch: pytest.MonkeyPatch) -> None:
     """A refusal that the kernel tells of only after it called the socket connected is still that refusal."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        address = server.getsockname()
-    with socket.socket() as refused:
-        refused.setblocking(False)
-        refused.connect_ex(address)
-        select.select([], [refused], [], 5)
-        with pytest.raises(ConnectionRefusedError) as caught:
-            greeting.require_standing(refused)
-    assert caught.value.errno == errno.ECONNREFUSED
+        host, port = server.getsockname()
+    refused = socket.socket()
+    refused.setblocking(False)
+    refused.connect_ex((host, port))
+    select.select([], [refused], [], 5)
+    monkeypatch.setattr(socket, "create_connection", lambda *_, **__: refused)
+    knock, opened = greeting.knock(host, port, None, 1)
+    assert (knock.error, opened) == ("ECONNREFUSED", None)
+    assert refused.fileno() == -1, "it is left open"
 
 
 def test_socket_that_stands_or_stood() -> None:
